@@ -1,0 +1,50 @@
+# Segmentwerk. Everything runs from .venv, which is made from the lock and left alone while the lock has not changed.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test test-long test-all check format bench ui lock clean
+
+help:            ## show this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
+
+install:         ## the environment, from requirements.lock
+	@$(PYTHON) -m flows.bootstrap requirements.lock
+
+install-dev:     ## the environment with the development tools, from requirements-dev.lock
+	@$(PYTHON) -m flows.bootstrap requirements-dev.lock
+
+demo: install    ## a simulated shop, three weekly cycles, and what happened in plain words
+	@$(BIN)/segmentwerk demo
+
+test: install-dev ## the fast tests
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+
+test-long: install-dev ## the tests that need long runs, servers or the real data
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m long
+
+test-all: test test-long ## every test
+
+coverage: install-dev ## every test, with the lines they reach
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+
+check: install-dev ## format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: install-dev ## bring the source into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: install-dev ## measure the demo and the year of real orders
+	@$(BIN)/python -m benchmarks
+
+ui: install      ## Prefect, MLflow and the reports, in the browser
+	@$(BIN)/segmentwerk report --serve
+
+lock: install-dev ## write the locks anew from pyproject.toml
+	@$(BIN)/python -m uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -o requirements.lock
+	@$(BIN)/python -m uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -c requirements.lock -o requirements-dev.lock
+
+clean:           ## remove what runs leave behind (not .venv)
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

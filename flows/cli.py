@@ -1,0 +1,264 @@
+"""The command line. Everything slow is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Living customer segments, and proof of what each campaign added.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+)  # fmt: skip
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The last whole day to count; default: yesterday."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object; progress goes to stderr.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show logs, and the traceback of an error.")]
+DEFAULT_CONFIG = Path("segmentwerk.toml")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+@app.command()
+def demo(
+    customers: Annotated[int, typer.Option(min=300, help="How many customers the shop has.")] = 5000,
+    folder: Annotated[Path, typer.Option(help="Where the shop, its lake and its reports go.")] = Path("var/demo"),
+    seed: Annotated[int, typer.Option(help="Another seed is another shop.")] = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Simulate a shop and run three weekly cycles on it."""
+
+    def run() -> dict[str, Any]:
+        from flows.demo import run_demo
+
+        return run_demo(folder=folder, customers=customers, seed=seed)
+
+    _run(run, home=str(folder.resolve() / "var"), as_json=as_json, debug=debug, show="show_demo")
+
+
+@app.command()
+def weekly(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+    """The main job: ingest, features, drift, train, promote, score, measure, report."""
+    _run_flow("weekly_retrain", config, as_of, as_json=as_json, debug=debug, show="show_weekly")
+
+
+@app.command()
+def score(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+    """Ingest, compute features, score with the champion, check drift."""
+    _run_flow("daily_score", config, as_of, as_json=as_json, debug=debug, show="show_score")
+
+
+@app.command()
+def measure(
+    campaign: str,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """What a campaign added over its control group."""
+    _run_flow("measure_campaign", config, as_of, campaign, as_json=as_json, debug=debug, show="show_campaign")
+
+
+@app.command()
+def plan(
+    campaign: str,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Sample size and power of a planned campaign, and its randomised assignment."""
+    _run_flow("plan_campaign", config, as_of, campaign, as_json=as_json, debug=debug, show="show_plan")
+
+
+@app.command()
+def rollback(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debug = False) -> None:
+    """Put the previous champion back."""
+    _run_flow("rollback_champion", config, None, as_json=as_json, debug=debug, show="show_facts")
+
+
+@app.command()
+def forget(
+    key: Annotated[str, typer.Option("--key", help="An identity key of the person: KIND=VALUE.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Erase a person from every table and its history."""
+    if "=" not in key:
+        raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
+    _run_flow("forget_customer", config, None, key, as_json=as_json, debug=debug, show="show_facts")
+
+
+@app.command()
+def ingest(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debug = False) -> None:
+    """Take in what the sources have delivered, nothing more."""
+    _run_view("ingest_now", config, as_json=as_json, debug=debug, show="show_ingest")
+
+
+@app.command()
+def check(
+    config: Config = DEFAULT_CONFIG,
+    preview: Annotated[int, typer.Option(min=0, help="Show what this many rows of each source become.")] = 0,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check the configuration and the contract; changes nothing."""
+    _run_view("check_sources", config, rows=preview, as_json=as_json, debug=debug, show="show_check")
+
+
+@app.command()
+def drift(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+    """The latest drift verdict and its reasons."""
+    _run_view("read_drift", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_facts")
+
+
+@app.command()
+def segments(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+    """The segments: names, sizes, value, rules."""
+    _run_view("read_segments", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_segments")
+
+
+@app.command()
+def models(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debug = False) -> None:
+    """The model versions, and which one is champion."""
+    _run_view("read_models", config, as_json=as_json, debug=debug, show="show_models")
+
+
+@app.command()
+def export(
+    name: Annotated[str | None, typer.Argument(help="Only this [[exports]] section.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write the [[exports]] of the configuration: audiences, tables for BI, the published site."""
+    _run_view("write_exports", config, as_of=_day(as_of), only=name, as_json=as_json, debug=debug, show="show_exports")
+
+
+@app.command()
+def report(
+    config: Config = DEFAULT_CONFIG,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the reports on this machine.")] = False,
+    port: Annotated[int, typer.Option(help="The port to serve on.")] = 8765,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Where the newest reports are; with --serve, show them in the browser."""
+    _run_view("find_reports", config, as_json=as_json, debug=debug, show="show_facts")
+    if serve:
+        from flows.settings import load_settings
+        from tasks.reports import serve_reports
+
+        serve_reports(Path(load_settings(config).home) / "reports", port=port)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="A file of orders or events: CSV, JSONL or Parquet.")],
+    config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_CONFIG,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draft a configuration from a file's own columns."""
+
+    def run() -> dict[str, Any]:
+        from flows.views import draft_config
+
+        return draft_config(file, config)
+
+    _run(run, as_json=as_json, debug=debug, show="show_facts")
+
+
+def _day(as_of: datetime | None) -> Any:
+    return as_of.date() if as_of else None
+
+
+def _run_flow(
+    module: str, config: Path, as_of: datetime | None, *arguments: str, as_json: bool, debug: bool, show: str
+) -> None:
+    """Run the flow of a module under Prefect, with an embedded server where the user has none."""
+
+    def run() -> dict[str, Any]:
+        from importlib import import_module
+
+        from flows.prefect_server import import_what_runs_need, start_server
+
+        server = start_server()
+        import_what_runs_need()
+        flow = getattr(import_module(f"flows.{module}"), module)
+        server.join()
+        parameters = {"config": str(config)} | ({"as_of": _day(as_of)} if as_of else {})
+        result: dict[str, Any] = flow(*arguments, **parameters)
+        return result
+
+    _run(run, config=config, as_json=as_json, debug=debug, show=show)
+
+
+def _run_view(view: str, config: Path, *, as_json: bool, debug: bool, show: str, **options: Any) -> None:
+    """Look at, or bring up to date, what is there, without a flow run."""
+
+    def run() -> dict[str, Any]:
+        from flows import views
+        from flows.settings import load_settings
+
+        result: dict[str, Any] = getattr(views, view)(load_settings(config), **options)
+        return result
+
+    _run(run, config=config, as_json=as_json, debug=debug, show=show)
+
+
+def _run(
+    work: Callable[[], dict[str, Any]],
+    *,
+    show: str,
+    as_json: bool,
+    debug: bool,
+    config: Path | None = None,
+    home: str | None = None,
+) -> None:
+    """Do the work, show its result, and end with the right exit code."""
+    from flows.prefect_server import set_defaults
+    from flows.settings import ConfigError, load_settings
+
+    started = datetime.now(UTC)
+    try:
+        if config is not None and home is None:
+            home = load_settings(config).home
+        set_defaults(home=home or "var", debug=debug)
+        from flows import terminal
+
+        with terminal.progress(debug=debug):
+            result = work()
+    except ConfigError as error:
+        _fail(error, code=2, debug=debug)
+    except (Exception, KeyboardInterrupt) as error:
+        _fail(error, code=1, debug=debug)
+    else:
+        if as_json:
+            sys.stdout.write(json.dumps(result, default=str) + "\n")
+        else:
+            getattr(terminal, show)(result, seconds=(datetime.now(UTC) - started).total_seconds())
+
+
+def _fail(error: BaseException, *, code: int, debug: bool) -> None:
+    if debug:
+        raise error
+    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
+    sys.stderr.write(f"error: {text or type(error).__name__}\n")
+    raise SystemExit(code)

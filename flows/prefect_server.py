@@ -1,0 +1,57 @@
+"""Prefect without a server to install: one is started beside the run and ends with it.
+
+Where the user has a Prefect of their own (an API address in the environment or a profile), that is used instead.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+# Read by Prefect, MLflow and Evidently at import; a value the user has set stays.
+DEFAULTS = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def set_defaults(*, home: str, debug: bool) -> None:
+    """Quiet, private defaults for this process. To be called before Prefect is imported."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
+    if not _has_own_prefect() and "://" not in home:
+        os.environ.setdefault("PREFECT_HOME", str(Path(home) / "prefect"))
+
+
+def _has_own_prefect() -> bool:
+    return "PREFECT_API_URL" in os.environ or (Path.home() / ".prefect" / "profiles.toml").exists()
+
+
+def start_server() -> threading.Thread:
+    """Start the embedded server while other work goes on; join the returned thread before calling a flow."""
+
+    def start() -> None:
+        from prefect.server.api.server import SubprocessASGIServer
+        from prefect.settings import PREFECT_API_URL
+
+        if not PREFECT_API_URL.value():
+            SubprocessASGIServer().start()
+
+    thread = threading.Thread(target=start, name="prefect-server", daemon=True)
+    thread.start()
+    return thread
+
+
+def import_what_runs_need() -> None:
+    """The slow imports, made while the server starts on the other core."""
+    import evidently  # noqa: F401
+    import mlflow  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+    import tea_tasting  # noqa: F401

@@ -1,0 +1,204 @@
+"""The configuration: one TOML file, overridden by `SEGMENTWERK_…` variables, read into frozen models.
+
+Each section is defined beside what it configures; this file puts them together and says what is wrong in one line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from models.mapping import Source
+from models.promotion import PromotionSettings
+from models.search import TrainingSettings
+from monitoring.drift import DriftSettings
+from monitoring.experiments import MeasurementSettings
+from tasks.destinations import Export
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message names the file, the key, the value and what is allowed."""
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FeatureSettings(Section):
+    """`[features]`: how far ahead outcomes are looked at, and what holds where a shop records no consent."""
+
+    outcome_days: int = Field(default=90, ge=7, le=365)
+    consent_default: bool = True
+
+
+class ReportSettings(Section):
+    """`[report]`: what the report site is called."""
+
+    title: str = "Segmentwerk"
+
+
+class SegmentSettings(Section):
+    """`[segments]`: names the owner gives, by segment id: `names = { 1 = "Regulars" }`."""
+
+    names: dict[int, str] = {}
+
+
+class PlannedCampaign(Section):
+    """`[[campaigns]]`: a campaign to plan: who, which arms and shares, and what it is meant to move."""
+
+    campaign_id: str
+    name: str
+    channel: str = "email"
+    starts_at: date
+    ends_at: date
+    segments: tuple[int, ...] = ()
+    control_share: float = Field(default=0.2, gt=0, lt=1)
+    primary_metric: str = "conversion"
+    conversion_kind: str = "purchase"
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> PlannedCampaign:
+        if self.ends_at <= self.starts_at:
+            raise ValueError(f"ends_at {self.ends_at} must lie after starts_at {self.starts_at}")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything a run needs to know. Relative paths are relative to the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEGMENTWERK_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
+    timezone: str = "UTC"
+    home: str = "var"
+    mlflow_tracking_uri: str | None = None
+    pseudonym_key: SecretStr | None = None
+    extra_kinds: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = Field(min_length=1)
+    features: FeatureSettings = FeatureSettings()
+    training: TrainingSettings = TrainingSettings()
+    promotion: PromotionSettings = PromotionSettings()
+    drift: DriftSettings = DriftSettings()
+    measurement: MeasurementSettings = MeasurementSettings()
+    report: ReportSettings = ReportSettings()
+    segments: SegmentSettings = SegmentSettings()
+    campaigns: tuple[PlannedCampaign, ...] = ()
+    exports: tuple[Export, ...] = ()
+    base: str = Field(default=".", exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment comes before the file, which arrives as init arguments."""
+        return env_settings, init_settings
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, timezone: str) -> str:
+        if timezone not in available_timezones():
+            raise ValueError("not a known timezone; use a name such as Europe/Berlin")
+        return timezone
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct_names(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        names = [source.name for source in sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called '{twice[0]}'; each needs a name of its own")
+        return sources
+
+    @property
+    def reports_folder(self) -> Path:
+        """Where the report sites go: under `home`, or beside the file where `home` is a URI."""
+        home = Path(self.base) / "var" if "://" in self.home else Path(self.home)
+        return home / "reports"
+
+    def last_whole_day(self, now: datetime) -> date:
+        """The default `as_of`: yesterday in the shop's timezone."""
+        return now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=1)
+
+
+def load_settings(path: Path | str) -> Settings:
+    """Read the configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or a key or value is wrong.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(
+            f"{file}: no such file; write one with `segmentwerk init FILE` or name it with --config"
+        )
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from None
+    base = str(file.resolve().parent)
+    try:
+        settings = Settings(**_fill_variables(content, file=file), base=base)
+    except ValidationError as error:
+        raise ConfigError(f"{file}: {_describe(error, content)}") from None
+    home = settings.home if "://" in settings.home else str((Path(base) / settings.home).resolve())
+    return settings.model_copy(update={"home": home})
+
+
+def _fill_variables(value: Any, *, file: Path) -> Any:
+    """`${NAME}` or `${NAME:-default}` in a text becomes the variable's value: secrets stay out of the file."""
+    if isinstance(value, dict):
+        return {key: _fill_variables(inner, file=file) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_fill_variables(inner, file=file) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return _VARIABLE.sub(lambda match: _look_up(match[1], match[2], text=value, file=file), value)
+
+
+def _look_up(name: str, default: str | None, *, text: str, file: Path) -> str:
+    if name in os.environ:
+        value = os.environ[name]
+        # A folder given on the command line is meant from where one stands, not from where the file lies.
+        return str(Path(value).resolve()) if Path(value).is_dir() else value
+    if default is None:
+        raise ConfigError(f'{file}: the environment variable {name} is not set, but "{text}" needs it')
+    return default
+
+
+def _describe(error: ValidationError, content: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    key = _name_key(first["loc"], content)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{key}'; the keys there are stand in segmentwerk.toml"
+    if first["type"] == "missing":
+        return f"'{key}' is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(first["input"], dict | list | tuple) else f" = {first['input']!r}"
+    return f"{key}{shown}: {message}"
+
+
+def _name_key(location: tuple[int | str, ...], content: dict[str, Any]) -> str:
+    """The key as its owner wrote it: a source by its name, not by its number."""
+    if len(location) > 1 and location[0] == "sources" and isinstance(location[1], int):
+        name = content["sources"][location[1]].get("name", location[1] + 1)
+        location = ("sources", str(name), *location[2:])
+    return ".".join(str(part) for part in location) or "file"

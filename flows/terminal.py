@@ -1,0 +1,221 @@
+"""What the command line shows: plain words and tables that fit eighty columns; progress on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tasks.progress import listening
+
+WIDTH = 80
+_METRIC_TITLES = {"conversion": "Conversion", "cac": "CAC", "aov": "AOV", "churn": "Churn", "ltv": "LTV", "roi": "ROI"}
+_SHARES = ("conversion", "churn", "roi")
+
+
+def console() -> Console:
+    """Standard output, no wider than eighty columns."""
+    out = Console(highlight=False)
+    return Console(highlight=False, width=min(out.width, WIDTH))
+
+
+@contextmanager
+def progress(*, debug: bool) -> Iterator[None]:
+    """Show the stage a run is in and the time it has taken; quiet where stderr is no terminal."""
+    err = Console(stderr=True)
+    if debug or not err.is_terminal:
+        with listening(lambda text: err.print(f"… {text}", highlight=False) if err.is_terminal else None):
+            yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        stage = bar.add_task("starting")
+        with listening(lambda text: bar.update(stage, description=text)):
+            yield
+
+
+def show_weekly(summary: Mapping[str, Any], *, seconds: float) -> None:
+    """A weekly run in plain words."""
+    out = console()
+    out.print(f"[bold]Week to {summary['as_of']}[/bold]")
+    for line in describe_week(summary):
+        out.print(f"  {line}")
+    out.print()
+    show_profiles(summary["segments"], out)
+    show_campaigns(summary["campaigns"], out)
+    out.print(f"Reports: [bold]{summary['reports']['index']}[/bold]", soft_wrap=True)
+    out.print(f"Done in {seconds:.0f} s.")
+
+
+def describe_week(summary: Mapping[str, Any]) -> list[str]:
+    """Rows in, customers, drift, promotion: a line each."""
+    intake, drift, promotion = summary["ingest"], summary["drift"], summary["promotion"]
+    training = summary["training"]
+    rows = (
+        f"{intake['read']:,} rows read: {intake['accepted']:,} accepted, {intake['duplicates']:,} duplicates, "
+        f"{intake['quarantined']:,} quarantined, {intake['late']:,} late"
+    )
+    lines = [
+        rows,
+        f"{summary['customers']:,} customers in {training['segments']} segments ({training['algorithm']}, "
+        f"stability {_number(training['stability'])}, separation {_number(training['separation'])})",
+        f"drift: {drift['decision']}{_because(drift['reasons'][:1])}",
+        f"promotion: {promotion['decision']}, champion is version {promotion['champion_version']}"
+        f"{_because(promotion['reasons'][:1])}",
+    ]
+    return lines + [f"note: {warning}" for warning in intake["warnings"] if "nothing new" not in warning]
+
+
+def show_profiles(segments: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """The segments as a table."""
+    table = Table("id", "segment", "customers", "share", "value 180 d", box=None, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for s in segments:
+        value = "–" if s["value"] is None else f"{s['value']:,.2f}"
+        table.add_row(str(s["segment_id"]), s["segment_name"], f"{s['size']:,}", f"{s['share']:.1%}", value)
+    out.print(table)
+    out.print()
+
+
+def show_campaigns(campaigns: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """What each campaign added over its control group."""
+    for campaign in campaigns:
+        out.print(f"[bold]{campaign['name']}[/bold]: {campaign['decision']}. {campaign['sentence']}")
+        for name, title in _METRIC_TITLES.items():
+            metric = campaign["metrics"].get(name)
+            if metric is not None:
+                out.print(f"  {title:<11}{describe_metric(name, metric)}")
+        out.print()
+
+
+def describe_metric(name: str, metric: Mapping[str, Any]) -> str:
+    """A metric's lift with its interval, or why there is none."""
+    style = "{:+.2%}" if name in _SHARES else "{:+,.2f}"
+    parts = []
+    for arm, lift in metric["lift"].items():
+        if lift["absolute"] is None:
+            continue
+        bounds = [style.format(lift[b]) if lift[b] is not None else "no bound" for b in ("low", "high")]
+        parts.append(f"{arm} {style.format(lift['absolute'])} ({bounds[0]} to {bounds[1]})")
+    return "; ".join(parts) or str(metric["reason"] or "no figure")
+
+
+def show_demo(result: Mapping[str, Any], *, seconds: float) -> None:
+    """Three weeks of a simulated shop, the last one in full, and how much of the truth was found."""
+    out = console()
+    out.print(f"[bold]A simulated shop:[/bold] {result['simulated']}")
+    for week in result["weeks"]:
+        out.print(f"\n[bold]Week to {week['as_of']}[/bold]")
+        for line in describe_week(week):
+            out.print(f"  {line}")
+    last = result["weeks"][-1]
+    out.print("\n[bold]Segments[/bold]")
+    show_profiles(last["segments"], out)
+    out.print("[bold]What campaigns added over their control groups[/bold]")
+    show_campaigns(last["campaigns"], out)
+    out.print(f"Reports: [bold]{last['reports']['index']}[/bold]", soft_wrap=True)
+    out.print(f"Done in {seconds:.0f} s. {result['truth']}")
+
+
+def show_score(summary: Mapping[str, Any], *, seconds: float) -> None:
+    """A daily scoring in plain words."""
+    out = console()
+    out.print(f"[bold]{summary['as_of']}[/bold]: {summary['customers']:,} customers scored with version "
+              f"{summary['champion_version']}")  # fmt: skip
+    out.print(f"  drift: {summary['drift']['decision']}{_because(summary['drift']['reasons'][:1])}")
+    show_profiles(summary["segments"], out)
+    out.print(f"Done in {seconds:.0f} s.")
+
+
+def show_campaign(campaign: Mapping[str, Any], *, seconds: float) -> None:
+    """One campaign's result."""
+    show_campaigns([campaign], console())
+
+
+def show_plan(plan: Mapping[str, Any], *, seconds: float) -> None:
+    """A campaign's plan: what it could find, and who is in which arm."""
+    out = console()
+    out.print(f"[bold]{plan['name']}[/bold]: {plan['sentence']}")
+    table = Table("arm", "customers", box=None, pad_edge=False)
+    for arm, customers in plan["arms"].items():
+        table.add_row(arm, f"{customers:,}")
+    out.print(table)
+
+
+def show_ingest(summary: Mapping[str, Any], *, seconds: float) -> None:
+    """What each source handed in."""
+    out = console()
+    table = Table("source", "read", "accepted", "duplicates", "quarantined", "filtered", "late", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for source, count in summary["by_source"].items():
+        numbers = ("read", "accepted", "duplicates", "quarantined", "filtered", "late")
+        table.add_row(source, *(f"{count[n]:,}" for n in numbers))
+    out.print(table)
+    for warning in summary["warnings"]:
+        out.print(f"note: {warning}")
+    out.print(f"Done in {seconds:.0f} s.")
+
+
+def show_check(result: Mapping[str, Any], *, seconds: float) -> None:
+    """Each source: its files, and what a few rows become."""
+    out = console()
+    for source in result["sources"]:
+        out.print(f"[bold]{source['name']}[/bold] → {source['table']}: {source['files']} file(s), {source['columns']}")
+        for row in source["preview"]:
+            kept = ", ".join(f"{k}={v}" for k, v in row["row"].items() if v is not None)
+            verdict = f"[red]refused: {'; '.join(row['reasons'])}[/red]" if row["reasons"] else "[green]ok[/green]"
+            out.print(f"  {verdict} {kept}", soft_wrap=True)
+    out.print("The configuration is in order; nothing was changed.")
+
+
+def show_segments(result: Mapping[str, Any], *, seconds: float) -> None:
+    """The segments with what tells them apart."""
+    out = console()
+    out.print(f"[bold]Segments as of {result['as_of']}[/bold]")
+    show_profiles(result["segments"], out)
+    for segment in result["segments"]:
+        out.print(f"[bold]{segment['segment_id']} {segment['segment_name']}[/bold]: {segment['rule']}")
+
+
+def show_models(result: Mapping[str, Any], *, seconds: float) -> None:
+    """The versions in the registry."""
+    out = console()
+    table = Table("version", "alias", "as of", "algorithm", "segments", box=None, pad_edge=False)
+    for v in result["versions"]:
+        table.add_row(*(str(v.get(k) if v.get(k) is not None else "") for k in ("version", "aliases", "as_of", "algorithm", "segments")))
+    out.print(table)
+
+
+def show_exports(result: Mapping[str, Any], *, seconds: float) -> None:
+    """The files written."""
+    out = console()
+    for name, files in result["exports"].items():
+        out.print(f"[bold]{name}[/bold]: {len(files)} file(s)")
+        for file in files:
+            out.print(f"  {file}", soft_wrap=True)
+    if not result["exports"]:
+        out.print("There is no [[exports]] section in the configuration.", markup=False)
+
+
+def show_facts(result: Mapping[str, Any], *, seconds: float) -> None:
+    """Name and value, a line each."""
+    out = console()
+    for name, value in result.items():
+        if value is None or value == [] or name == "seconds":
+            continue
+        shown = "\n  ".join(str(v) for v in value) if isinstance(value, list) else value
+        out.print(f"{name.replace('_', ' ')}: {shown}", soft_wrap=True, markup=False)
+
+
+def _because(reasons: Sequence[str]) -> str:
+    return f" ({reasons[0]})" if reasons else ""
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"

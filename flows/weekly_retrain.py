@@ -1,0 +1,97 @@
+"""The main job: once a week from raw events to segments that earned their place, and what campaigns were worth."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from prefect import flow
+
+from flows.settings import load_settings
+from tasks.drift import check_sources, watch_drift
+from tasks.experiments import measure_campaigns
+from tasks.features import compute_features, compute_history, roll_up_events
+from tasks.ingestion import ingest_sources
+from tasks.lake import begin_run, write_lake
+from tasks.progress import Stopwatch
+from tasks.promotion import judge_challenger, settle_promotions
+from tasks.pseudonyms import read_secret
+from tasks.registry import open_registry
+from tasks.reporting import build_reports, publish_reports
+from tasks.scoring import score_customers
+from tasks.training import train_challenger
+
+
+@flow(name="weekly-retrain", persist_result=False)
+def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) -> dict[str, Any]:
+    """Ingest, compute factors, watch drift, train, promote, score, measure and report.
+
+    Args:
+        config: path of the configuration file.
+        as_of: the last whole day to count; yesterday in the shop's timezone if not given.
+
+    Returns:
+        The weekly summary, as `segmentwerk weekly --json` prints it.
+    """
+    settings = load_settings(config)
+    day = as_of or settings.last_whole_day(datetime.now(UTC))
+    clock = Stopwatch()
+    with write_lake(settings.home) as lake:
+        run = begin_run("weekly-retrain", day)
+        registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
+        settle_promotions(lake, registry)
+        with clock.stage("ingest"):
+            intake = ingest_sources(
+                lake,
+                settings.sources,
+                base=settings.base,
+                secret=read_secret(settings.home, settings.pseudonym_key),
+                timezone=settings.timezone,
+                extra_kinds=settings.extra_kinds,
+            )
+            roll_up_events(lake, timezone=settings.timezone)
+            faults = check_sources(lake, as_of=day, timezone=settings.timezone)
+        with clock.stage("features"):
+            consent = settings.features.consent_default
+            factors = compute_features(lake, as_of=day, consent_default=consent)
+            history = compute_history(
+                lake, as_of=day, days=settings.features.outcome_days, consent_default=consent
+            )
+        with clock.stage("drift"):
+            drift = watch_drift(lake, registry, factors, as_of=day, faults=faults, settings=settings.drift)
+        with clock.stage("training"):
+            challenger = train_challenger(
+                lake, registry, factors, history, as_of=day, settings=settings.training
+            )
+        with clock.stage("promotion"):
+            promotion = judge_challenger(
+                lake, registry, challenger, factors, history,
+                as_of=day, data_fault=drift.data_fault, settings=settings.promotion,
+            )  # fmt: skip
+        with clock.stage("score"):
+            scored = score_customers(
+                lake, registry, factors, as_of=day, version=promotion.champion_version, owner_names=settings.segments.names
+            )  # fmt: skip
+        with clock.stage("measure"):
+            campaigns = measure_campaigns(lake, as_of=day, timezone=settings.timezone, settings=settings.measurement)
+        summary = {
+            "as_of": str(day),
+            "run_id": run.run_id,
+            "ingest": intake.to_dict(),
+            "customers": len(factors),
+            "drift": drift.to_dict(),
+            "training": challenger.to_dict(),
+            "promotion": promotion.to_dict(),
+            "segments": scored.to_dict(),
+            "campaigns": [campaign.to_dict() for campaign in campaigns],
+        }
+        with clock.stage("report"):
+            report = build_reports(
+                lake, summary, factors, scored, challenger, drift, title=settings.report.title,
+                currency=settings.currency, folder=settings.reports_folder,
+            )  # fmt: skip
+            summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
+            lake.commit(run, summary)
+            settle_promotions(lake, registry)
+            publish_reports(report)
+    return summary

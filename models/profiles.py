@@ -1,0 +1,166 @@
+"""What each segment is like: its size, its worth, its name, what sets it apart, and a rule to recognise it by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from models.naming import SLIGHT, FactorWords, find_family, name_segments
+from models.rules import explain_segment
+
+MAX_REASONS = 5
+ONE_TIME_QUANTILE = 0.75
+_STRENGTHS = ((1.2, "far "), (0.8, "much "), (0.5, ""), (0.0, "slightly "))
+
+
+def profile_segments(
+    factors: pd.DataFrame,
+    assignment: pd.DataFrame,
+    *,
+    value: str,
+    owner_names: Mapping[int, str] | None = None,
+    earlier_names: Mapping[int, str] | None = None,
+    descriptions: Mapping[str, FactorWords] | None = None,
+) -> pd.DataFrame:
+    """Describe every segment, one row a segment, by id.
+
+    Args:
+        factors: one row a customer_id, float64; may hold NaN.
+        assignment: segment_id, strength and is_outlier by customer_id. A segment of outliers only is one of
+            customers who belong nowhere.
+        value: the factor that says what a customer is worth, such as `revenue_180d`; unknown values are left out.
+        owner_names: names the shop's owner gave, by segment id; they overrule.
+        earlier_names: names the segments had; they stay, unless the owner says otherwise.
+        descriptions: words for single factors, in place of the built-in vocabulary.
+
+    Returns:
+        segment_id (int), segment_name, size (customers), share (0–1), value (mean a customer), reasons (a list of
+        (factor, effect in words), at most `MAX_REASONS`, the most telling first, one a family of factors), rule
+        (text), profile (JSON: `factors`: name → median and mean; `reasons`: factor, effect size and both medians;
+        `rule`: precision and recall). The order of the rows and columns given does not matter.
+
+    Raises:
+        ValueError: `value` is no factor, or a customer has no factors.
+    """
+    if value not in factors.columns:
+        raise ValueError(f"value '{value}' is not a factor; there are: {', '.join(map(str, factors.columns))}")
+    strangers = assignment.index.difference(factors.index)
+    if len(strangers):
+        raise ValueError(f"{len(strangers)} assigned customers have no factors, '{strangers[0]}' for one")
+    factors = factors.loc[assignment.index, sorted(factors.columns)]
+    segments = assignment["segment_id"].astype(int)
+    effects = measure_effects(factors, segments)
+    names = name_segments(
+        effects,
+        orders=_count_usual_orders(factors, segments),
+        given={**(earlier_names or {}), **(owner_names or {})},
+        outliers=_list_outlier_segments(assignment),
+        descriptions=descriptions,
+    )
+    rows = [
+        _describe_segment(factors, segments == segment, effects.loc[segment], value=value)
+        | {"segment_id": segment, "segment_name": names[segment]}
+        for segment in effects.index
+    ]
+    columns = ["segment_id", "segment_name", "size", "share", "value", "reasons", "rule", "profile"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def measure_effects(factors: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
+    """How far each segment lies from all other customers in each factor, in standard deviations.
+
+    The effect is √2·Φ⁻¹(A), where A is the probability that a customer of the segment has a higher value than one
+    of the others, ties counted half (McGraw & Wong 1992, "A common language effect size statistic", Psychological
+    Bulletin 111; Ruscio 2008, Psychological Methods 13). On normal values it equals Cohen's d; made of ranks alone, it
+    is moved neither by extreme values nor by skew, and it does not vanish where most values are zero.
+
+    Args:
+        factors: one row a customer, float64; NaN is left out.
+        segments: segment id by customer, on the same index.
+
+    Returns:
+        One row a segment id, one column a factor; NaN where either side has no known value.
+    """
+    by_segment = factors.rank().groupby(segments)
+    inside, mean_rank = by_segment.count(), by_segment.mean()
+    outside = factors.count() - inside
+    known = (inside > 0) & (outside > 0)
+    higher = ((mean_rank - (inside + 1) / 2) / outside).where(known)
+    least = 0.5 / (inside * outside).where(known)
+    effects = np.sqrt(2.0) * norm.ppf(np.clip(higher.to_numpy(), least.to_numpy(), 1 - least.to_numpy()))
+    # Rounded, so that the order in which ranks are added up cannot show.
+    return pd.DataFrame(effects, index=higher.index.rename("segment_id"), columns=factors.columns).round(6)
+
+
+def _count_usual_orders(factors: pd.DataFrame, segments: pd.Series) -> pd.Series | None:
+    if "orders_lifetime" not in factors.columns:
+        return None
+    return factors["orders_lifetime"].groupby(segments).quantile(ONE_TIME_QUANTILE).round()
+
+
+def _list_outlier_segments(assignment: pd.DataFrame) -> tuple[int, ...]:
+    only = assignment["is_outlier"].astype(bool).groupby(assignment["segment_id"]).all()
+    return tuple(int(segment) for segment in only.index[only])
+
+
+def _describe_segment(
+    factors: pd.DataFrame, members: pd.Series, effects: pd.Series, *, value: str
+) -> dict[str, Any]:
+    inside, outside = factors[members], factors[~members]
+    rule = explain_segment(factors, members)
+    medians, others = inside.median(), outside.median()
+    means, other_means = inside.mean(), outside.mean()
+    telling = _choose_reasons(effects)
+    worded = [
+        # Where both medians are the same, mostly zero, the means show what the ranks saw.
+        (name, _write_effect(effects[name], medians[name], others[name]))
+        if medians[name] != others[name]
+        else (name, _write_effect(effects[name], means[name], other_means[name]))
+        for name in telling
+    ]
+    profile = {
+        "factors": {n: {"median": _known(medians[n]), "mean": _known(means[n])} for n in factors.columns},
+        "reasons": [
+            {"factor": n, "effect": effects[n], "median": _known(medians[n]), "others": _known(others[n])}
+            for n in telling
+        ],
+        "rule": {"precision": rule.precision, "recall": rule.recall},
+    }
+    return {
+        "size": int(members.sum()),
+        "share": float(members.mean()),
+        "value": float(means[value]),
+        "reasons": worded,
+        "rule": rule.text,
+        "profile": json.dumps(profile),
+    }
+
+
+def _choose_reasons(effects: pd.Series) -> list[str]:
+    """The factor with the largest effect of each family, largest first; effects too small to tell are left out."""
+    known = effects.dropna()
+    ordered = sorted(known.index, key=lambda name: (-abs(known[name]), name))
+    strongest: dict[str, str] = {}
+    for name in ordered:
+        strongest.setdefault(find_family(name), name)
+    return [name for name in strongest.values() if abs(known[name]) >= SLIGHT][:MAX_REASONS]
+
+
+def _write_effect(effect: float, inside: float, outside: float) -> str:
+    strength = next(word for least, word in _STRENGTHS if abs(effect) >= least)
+    direction = "higher" if effect > 0 else "lower"
+    return f"{strength}{direction} ({effect:+.1f}): {_write_number(inside)} against {_write_number(outside)}"
+
+
+def _write_number(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2g}"
+
+
+def _known(number: float) -> float | None:
+    """JSON has no NaN."""
+    return round(float(number), 6) if np.isfinite(number) else None

@@ -1,0 +1,260 @@
+"""The gate: a new model takes the champion's place only when it has earned it.
+
+Every rule is a named threshold and gives a sentence with its numbers. What cannot be judged does not pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Decision = Literal["first", "promote", "keep", "blocked"]
+
+
+class PromotionSettings(BaseModel):
+    """`[promotion]`: what a challenger must show.
+
+    Attributes:
+        min_gain: the least gain in separation over the champion.
+        stability_mean: the least agreement between the model and itself on other customers, over all segments.
+        stability_min: the same for the least stable segment.
+        smallest_share: the least share of customers in the smallest segment.
+        outlier_share_max: the largest share of customers in no segment.
+        max_age_days: a champion older than this yields to a challenger that is not worse.
+        non_inferiority: a challenger is not worse when the lower bound of its gain is above minus this.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_gain: float = Field(default=0.01, ge=0, le=1)
+    stability_mean: float = Field(default=0.75, ge=0, le=1)
+    stability_min: float = Field(default=0.60, ge=0, le=1)
+    smallest_share: float = Field(default=0.01, ge=0, lt=0.5)
+    outlier_share_max: float = Field(default=0.25, ge=0, lt=1)
+    max_age_days: int = Field(default=180, ge=1)
+    non_inferiority: float = Field(default=0.01, ge=0, le=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateValues:
+    """What the gate looks at in a model. A number that could not be had is NaN or None and does not pass.
+
+    Attributes:
+        segments: how many segments, outliers not counted.
+        smallest_share: share of customers in the smallest segment, 0–1.
+        outlier_share: share of customers in no segment, 0–1.
+        stability: mean agreement with models fitted on other customers, 1 at best.
+        stability_min: the same for the least stable segment.
+        separation: how far what customers do afterwards differs between segments, 0–1; None where unknown.
+        admissible: whether the search that found the model thought it fit for use.
+        reason: why not, if not.
+    """
+
+    segments: int
+    smallest_share: float
+    outlier_share: float
+    stability: float
+    stability_min: float
+    separation: float | None = None
+    admissible: bool = True
+    reason: str | None = None
+
+
+class Gain(Protocol):
+    """The challenger's separation minus the champion's on the same customers.
+
+    `low` is the one-sided 95 % lower bound of `gain`; `detectable` the gain that could have been noticed.
+    """
+
+    @property
+    def gain(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def detectable(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionDecision:
+    """What happens to the challenger.
+
+    Attributes:
+        decision: `first` (there was no champion), `promote`, `keep` (the champion stays) or `blocked` (the data
+            cannot be trusted, or there is neither a champion nor a challenger fit for use).
+        promote: whether the challenger becomes champion.
+        reasons: a sentence for every rule, the ones that decided first.
+        values: every number the rules looked at, ready for JSON.
+    """
+
+    decision: Decision
+    promote: bool
+    reasons: tuple[str, ...]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    passed: bool
+    sentence: str
+
+
+def decide_promotion(
+    challenger: GateValues,
+    champion: GateValues | None,
+    *,
+    gain: Gain | None,
+    champion_age_days: float | None,
+    share_moved: float | None,
+    data_fault: str | None,
+    settings: PromotionSettings,
+) -> PromotionDecision:
+    """Decide whether the challenger becomes champion.
+
+    A data fault blocks. With a champion in place, the challenger must pass every gate of its own (admissible,
+    number and size of segments, outliers, stability) and then either gain `min_gain` with a lower bound above 0,
+    or be no worse (bound above −`non_inferiority`) than a champion that is over age or would itself not pass the
+    gates any more. Any number missing keeps the champion.
+
+    Without a champion there is nothing to protect, and a shop is better served by segments whose edges are
+    uncertain than by none: a first model must pass the gates on its segments' number and size and on outliers, and its
+    stability must have been measured, but it may fall short; the reason then calls it provisional, and by the rule
+    above it gives way to the first challenger that passes and is no worse. What is not measured blocks.
+
+    Args:
+        challenger: the new model.
+        champion: the model in use, with its gates measured today or at its training; None if there is none.
+        gain: challenger against champion; None where it could not be measured.
+        champion_age_days: days since the champion was trained.
+        share_moved: share of customers whose segment would change, 0–1. It is reported, and must be known.
+        data_fault: why this week's data cannot be trusted, if so.
+        settings: the thresholds.
+    """
+    values = _list_values(challenger, champion, gain, champion_age_days, share_moved, data_fault)
+    shape, stability = _judge_shape(challenger, settings), _judge_stability(challenger, settings)
+    if data_fault:
+        stays = "there is no champion yet" if champion is None else "the champion stays"
+        findings = [_Finding(False, f"this week's data cannot be trusted ({data_fault}): {stays}")]
+        decision: Decision = "blocked"
+    elif champion is None:
+        decision, findings = _decide_first(challenger, shape, stability)
+    else:
+        weak = [f for f in (*_judge_shape(champion, settings), *_judge_stability(champion, settings)) if not f.passed]
+        contest = _judge_contest(gain, champion_age_days, weak, settings)
+        findings = [contest, *shape, *stability, _judge_movement(share_moved)]
+        decision = "promote" if all(finding.passed for finding in findings) else "keep"
+    ordered = findings if decision == "promote" else sorted(findings, key=lambda finding: finding.passed)
+    reasons = tuple(finding.sentence for finding in ordered)
+    return PromotionDecision(decision, decision in ("first", "promote"), reasons, values)
+
+
+def _decide_first(
+    challenger: GateValues, shape: Sequence[_Finding], stability: Sequence[_Finding]
+) -> tuple[Decision, list[_Finding]]:
+    measured = _is_number(challenger.stability) and _is_number(challenger.stability_min)
+    findings = [*shape, *stability]
+    if not measured or not all(finding.passed for finding in shape):
+        opening = _Finding(False, "there is no champion, and the first model is not fit for use")
+        return "blocked", [opening, *findings]
+    if all(finding.passed for finding in stability):
+        return "first", [_Finding(False, "there was no champion: the first model is installed"), *findings]
+    opening = _Finding(
+        False, "there was no champion: the first model is installed provisionally, its segments may still shift"
+    )
+    return "first", [opening, *findings]
+
+
+def _judge_shape(model: GateValues, settings: PromotionSettings) -> list[_Finding]:
+    findings = []
+    if not model.admissible:
+        findings.append(_Finding(False, f"the search found it not fit for use: {model.reason or 'no reason given'}"))
+    findings.append(_Finding(model.segments >= 2, f"{model.segments} segments (at least 2)"))
+    smallest, outliers = settings.smallest_share, settings.outlier_share_max
+    findings.append(
+        _compare("the smallest segment holds", model.smallest_share, at_least=smallest, unit="share")
+    )
+    findings.append(_compare("customers in no segment:", model.outlier_share, at_most=outliers, unit="share"))
+    return findings
+
+
+def _judge_stability(model: GateValues, settings: PromotionSettings) -> list[_Finding]:
+    return [
+        _compare("stability", model.stability, at_least=settings.stability_mean),
+        _compare("stability of the least stable segment", model.stability_min, at_least=settings.stability_min),
+    ]
+
+
+def _compare(
+    name: str,
+    value: float | None,
+    *,
+    at_least: float = -math.inf,
+    at_most: float = math.inf,
+    unit: Literal["number", "share"] = "number",
+) -> _Finding:
+    """Whether the value lies within the bound, in words. A missing number does not."""
+    bound = f"at least {_write(at_least, unit)}" if at_least > -math.inf else f"at most {_write(at_most, unit)}"
+    if value is None or not _is_number(value):
+        return _Finding(False, f"{name} unknown ({bound})")
+    return _Finding(at_least <= value <= at_most, f"{name} {_write(value, unit)} ({bound})")
+
+
+def _judge_contest(
+    gain: Gain | None, age: float | None, weak: Sequence[_Finding], settings: PromotionSettings
+) -> _Finding:
+    """The challenger against the champion: clearly better, or no worse than one that should go."""
+    if gain is None or not (_is_number(gain.gain) and _is_number(gain.low)):
+        return _Finding(False, "the gain in separation over the champion could not be measured")
+    if age is None or not _is_number(age):
+        return _Finding(False, "the champion's age is unknown")
+    detectable = f", {gain.detectable:.3f} could have been noticed" if _is_number(gain.detectable) else ""
+    measured = f"gain in separation {gain.gain:+.3f}, lower bound {gain.low:+.3f}{detectable}"
+    if gain.low > 0 and gain.gain >= settings.min_gain:
+        return _Finding(True, f"{measured} (at least {settings.min_gain:.3f}, bound above 0)")
+    no_worse = gain.low > -settings.non_inferiority
+    margin = f"bound above −{settings.non_inferiority:.3f}"
+    if age > settings.max_age_days:
+        old = f"the champion is {age:.0f} days old (at most {settings.max_age_days})"
+        return _Finding(no_worse, f"{measured}: {'not worse' if no_worse else 'not shown to be no worse'} ({margin}), and {old}")
+    if weak:
+        fails = f"the champion does not pass itself: {weak[0].sentence}"
+        return _Finding(no_worse, f"{measured}: {'not worse' if no_worse else 'not shown to be no worse'} ({margin}), and {fails}")
+    return _Finding(False, f"{measured} (at least {settings.min_gain:.3f}, bound above 0)")
+
+
+def _judge_movement(share_moved: float | None) -> _Finding:
+    if share_moved is None or not _is_number(share_moved):
+        return _Finding(False, "it is unknown how many customers would change segment")
+    return _Finding(True, f"{_write(share_moved, 'share')} of customers would change segment")
+
+
+def _list_values(
+    challenger: GateValues,
+    champion: GateValues | None,
+    gain: Gain | None,
+    champion_age_days: float | None,
+    share_moved: float | None,
+    data_fault: str | None,
+) -> dict[str, Any]:
+    def clean(values: dict[str, Any]) -> dict[str, Any]:
+        return {name: value if not isinstance(value, float) or _is_number(value) else None for name, value in values.items()}
+
+    compared = {name: getattr(gain, name) if gain else None for name in ("gain", "low", "detectable")}
+    others = {"champion_age_days": champion_age_days, "share_moved": share_moved, "data_fault": data_fault}
+    return {
+        "challenger": clean(asdict(challenger)),
+        "champion": clean(asdict(champion)) if champion else None,
+        **clean(compared),
+        **clean(others),
+    }
+
+
+def _is_number(value: float) -> bool:
+    return math.isfinite(value)
+
+
+def _write(value: float, unit: str) -> str:
+    return f"{value:.1%}".replace("%", " %") if unit == "share" else f"{value:.2f}"

@@ -1,0 +1,334 @@
+"""The figures of the reports: one pure function a figure, a frame in, a Plotly figure out.
+
+Backgrounds are transparent and the mid-tone palette reads on white and on near-black, so a page may tint text
+and grid for light, dark or print without touching the data. Every name is escaped: Plotly reads a little HTML
+in labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+PALETTE = (
+    "#3b7dd8", "#e08a1e", "#1f9d78", "#c8553d", "#8a63d2", "#c2558f", "#6b8e23", "#1f9bb5", "#a5793b",
+    "#5d6fa8",
+)  # fmt: skip
+GREY = "#8b929c"
+GOOD, BAD, UNSURE = "#1f9d78", "#c8553d", "#8b929c"
+SYMBOLS = (
+    "circle",
+    "diamond",
+    "square",
+    "triangle-up",
+    "cross",
+    "star",
+    "hexagon",
+    "triangle-down",
+    "pentagon",
+)
+LABEL_WIDTH = 22
+HEATMAP_FACTORS = 24
+DRIFT_FACTORS = 15
+
+
+def choose_colours(names: Sequence[str], *, outliers: Sequence[str] = ()) -> dict[str, str]:
+    """One colour a segment, in the order given, the same in every figure; outliers are grey."""
+    coloured = [name for name in dict.fromkeys(names) if name not in outliers]
+    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(coloured)}
+    return colours | dict.fromkeys(outliers, GREY)
+
+
+def draw_segment_map(points: pd.DataFrame, *, colours: Mapping[str, str] | None = None) -> go.Figure:
+    """Customers as dots in the plane of the first two principal components.
+
+    Args:
+        points: one row a sampled customer: x, y (standard scores), segment_name.
+        colours: colour by segment name; chosen by order of size where not given.
+    """
+    names = list(points["segment_name"].value_counts().index) if len(points) else []
+    colours = colours or choose_colours(names)
+    order = sorted(names, key=list(colours).index)
+    traces = [
+        go.Scatter(
+            x=points.loc[points["segment_name"] == name, "x"].round(2),
+            y=points.loc[points["segment_name"] == name, "y"].round(2),
+            name=escape(name, quote=False),
+            mode="markers",
+            marker={
+                "color": colours[name],
+                "symbol": SYMBOLS[place % len(SYMBOLS)],
+                "size": 6,
+                "opacity": 0.6,
+            },
+            hovertemplate=f"{escape(name, quote=False)}<extra></extra>",
+        )
+        for place, name in enumerate(order)
+    ]
+    figure = _frame(traces, height=520)
+    hidden = {"showticklabels": False, "showgrid": False}
+    figure.update_xaxes(**hidden)
+    figure.update_yaxes(**hidden)
+    return figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"},
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+    )
+
+
+def draw_heatmap(heatmap: pd.DataFrame) -> go.Figure:
+    """How far each segment's mean lies from the mean of all customers, in standard deviations.
+
+    Args:
+        heatmap: index segment_name, one column a factor, standardised means. Of many factors the 24 in which
+            the segments differ most are drawn, the most telling first.
+    """
+    chosen = choose_telling_factors(heatmap)
+    values = chosen.to_numpy(dtype=float)
+    rows, columns = list(chosen.columns), list(chosen.index)
+    limit = float(np.clip(np.nanmax(np.abs(values)), 1.0, 3.0)) if np.isfinite(values).any() else 1.0
+    text = [
+        ["" if np.isnan(v) else f"{v:+.1f}".replace("-", "−") if v else "0.0" for v in row]
+        for row in values.T.round(1) + 0.0
+    ]
+    trace = go.Heatmap(
+        z=values.T.round(2),
+        x=list(range(len(columns))),
+        y=list(range(len(rows))),
+        text=text,
+        texttemplate="%{text}" if len(columns) <= 12 else "",
+        textfont={"size": 11},
+        customdata=[[[_label(c, 80), _label(r, 80)] for c in columns] for r in map(name_factor, rows)],
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}: %{z:+.2f}<extra></extra>",
+        zmin=-limit,
+        zmax=limit,
+        # Clear in the middle, so that an average cell takes the colour of the page, be it light or dark.
+        colorscale=[
+            [0.0, "rgba(59,125,216,0.75)"],
+            [0.5, "rgba(59,125,216,0)"],
+            [0.5, "rgba(224,138,30,0)"],
+            [1.0, "rgba(224,138,30,0.75)"],
+        ],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+    )
+    figure = _frame([trace], height=130 + 26 * len(rows))
+    figure.update_xaxes(
+        tickvals=trace.x, ticktext=[_label(c, 14) for c in columns], side="top", showgrid=False
+    )
+    figure.update_yaxes(
+        tickvals=trace.y,
+        ticktext=[_label(name_factor(r)) for r in rows],
+        autorange="reversed",
+        showgrid=False,
+    )
+    return figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
+
+
+def choose_telling_factors(heatmap: pd.DataFrame, *, limit: int = HEATMAP_FACTORS) -> pd.DataFrame:
+    """The columns in which the segments differ most, widest spread first."""
+    if heatmap.empty:
+        return heatmap
+    spread = heatmap.max() - heatmap.min()
+    return heatmap[list(spread.sort_values(ascending=False, kind="stable").index[:limit])]
+
+
+def draw_segment_sizes(profiles: pd.DataFrame) -> go.Figure:
+    """Each segment's share of the customers beside its share of the revenue.
+
+    Args:
+        profiles: segment_name, size (customers), share (0–1), value (mean revenue of a customer; null where
+            unknown).
+    """
+    ordered = profiles.iloc[::-1]
+    labels = [_label(name) for name in ordered["segment_name"]]
+    places = list(range(len(ordered)))
+    bars = [("of customers", "#8ab0e6", ordered["share"].astype(float))]
+    if ordered["value"].notna().any():
+        revenue = ordered["size"].astype(float) * ordered["value"].astype(float)
+        if revenue.sum() > 0:
+            bars.insert(0, ("of revenue", "#e08a1e", revenue / revenue.sum()))
+    traces = [
+        go.Bar(
+            x=(share * 100).round(2),
+            y=places,
+            name=name,
+            orientation="h",
+            marker={"color": colour},
+            text=["" if np.isnan(s) else f"{s * 100:.0f} %" for s in share],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x:.1f} % " + name + "<extra></extra>",
+        )
+        for name, colour, share in bars
+    ]
+    figure = _frame(traces, height=90 + 48 * len(ordered))
+    figure.update_xaxes(showticklabels=False, showgrid=False, rangemode="tozero")
+    figure.update_yaxes(tickvals=places, ticktext=labels, showgrid=False)
+    return figure.update_layout(
+        barmode="group",
+        bargap=0.35,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
+        margin={"l": 8, "r": 40, "t": 30, "b": 8},
+    )
+
+
+def draw_forest(effects: pd.DataFrame) -> go.Figure:
+    """One row an effect: the estimate a dot, its interval a line, no effect the upright line at zero.
+
+    Args:
+        effects: label, estimate, low, high (relative change, 0.1 = 10 %), tone (`good`, `bad`, or anything
+            else for neither). An open end of an interval is null: the line then runs to the figure's edge.
+    """
+    drawn = effects.iloc[::-1].reset_index(drop=True)
+    known = drawn[["estimate", "low", "high"]].to_numpy(dtype=float)
+    finite = known[np.isfinite(known)]
+    edge = float(np.abs(finite).max()) * 1.15 if finite.size else 1.0
+    low = np.where(np.isnan(known[:, 1]), -edge, known[:, 1])
+    high = np.where(np.isnan(known[:, 2]), edge, known[:, 2])
+    colours = [{"good": GOOD, "bad": BAD}.get(tone, UNSURE) for tone in drawn["tone"]]
+    traces: list[go.Scatter] = [
+        go.Scatter(
+            x=[round(100 * low[i], 2), round(100 * high[i], 2)],
+            y=[i, i],
+            mode="lines",
+            line={"color": colours[i], "width": 3},
+            hoverinfo="skip",
+        )
+        for i in range(len(drawn))
+    ]
+    traces.append(
+        go.Scatter(
+            x=(drawn["estimate"].astype(float) * 100).round(2),
+            y=list(range(len(drawn))),
+            mode="markers",
+            marker={"color": colours, "size": 12},
+            customdata=np.column_stack([(low * 100).round(1), (high * 100).round(1)]),
+            hovertemplate="%{x:+.1f} % (%{customdata[0]:+.1f} % to %{customdata[1]:+.1f} %)<extra></extra>",
+        )
+    )
+    figure = _frame(traces, height=70 + 64 * len(drawn))
+    ticks = _choose_ticks(float(low.min() * 100), float(high.max() * 100))
+    figure.update_xaxes(
+        tickvals=ticks,
+        ticktext=[f"{tick:+g} %".replace("-", "−") if tick else "0" for tick in ticks],
+        tickangle=0,
+        zeroline=True,
+        zerolinewidth=2,
+    )
+    figure.update_yaxes(visible=False, range=[-0.5, len(drawn) - 0.1])
+    # Names stand above their lines, not beside them: on a phone the lines then have the whole width.
+    for place, (name, estimate) in enumerate(zip(drawn["label"], known[:, 0], strict=True)):
+        value = f"{estimate * 100:+.1f} %".replace("-", "−")
+        figure.add_annotation(
+            text=f"{_label(name, 40)} <b>{value}</b>",
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=place + 0.2,
+            yanchor="bottom",
+            align="left",
+            showarrow=False,
+        )
+    return figure
+
+
+def draw_drift_scores(drift: pd.DataFrame) -> go.Figure:
+    """How far each factor has moved, measured in its own alarm limit: past 1 it counts as changed.
+
+    Methods that return a distance are divided by their threshold; of those that return a p-value the
+    logarithms are divided, so that 1 is the limit for both. The 15 furthest moved are drawn.
+
+    Args:
+        drift: column, method, score, threshold, drifted (bool).
+    """
+    measured = drift.assign(strength=measure_drift_strength(drift)).dropna(subset=["strength"])
+    drawn = measured.sort_values("strength", ascending=False, kind="stable").head(DRIFT_FACTORS).iloc[::-1]
+    places = list(range(len(drawn)))
+    trace = go.Bar(
+        x=drawn["strength"].round(3),
+        y=places,
+        orientation="h",
+        marker={"color": [BAD if drifted else GREY for drifted in drawn["drifted"]]},
+        text=[f"{value:.2f}×" for value in drawn["strength"]],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{x:.2f} times the limit<extra></extra>",
+    )
+    figure = _frame([trace], height=70 + 28 * len(drawn))
+    figure.update_xaxes(title="times the alarm limit", rangemode="tozero", nticks=6)
+    figure.update_yaxes(
+        tickvals=places, ticktext=[_label(name_factor(c), 28) for c in drawn["column"]], showgrid=False
+    )
+    figure.add_vline(x=1, line={"color": BAD, "width": 2, "dash": "dot"})
+    return figure.update_layout(margin={"l": 8, "r": 44, "t": 8, "b": 8})
+
+
+def measure_drift_strength(drift: pd.DataFrame) -> pd.Series:
+    """Each score in units of its own limit (1 = at the limit, more = further moved); null where unknown."""
+    score, threshold = drift["score"].astype(float), drift["threshold"].astype(float)
+    is_p_value = drift["method"].astype(str).str.contains(r"p[-_ ]?value", case=False, regex=True)
+    # A p-value of exactly zero is a number too small for a float, not an infinite distance.
+    valid = threshold.where((threshold > 0) & (threshold < 1))
+    logarithms = score.clip(lower=1e-12).map(np.log) / valid.map(np.log)
+    return logarithms.where(is_p_value, score / threshold.where(threshold > 0)).clip(lower=0)
+
+
+def name_factor(column: str) -> str:
+    """A factor's column as words: `days_since_purchase` → `days since purchase`."""
+    return str(column).replace("_", " ")
+
+
+def _choose_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
+    """Round numbers between two bounds, zero among them where it lies between, at most `most` of them."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    exact = max(high - low, 1e-9) / most
+    power = 10.0 ** np.floor(np.log10(exact))
+    step = float(next(power * nice for nice in (1, 2, 5, 10) if power * nice >= exact))
+    return [float(tick * step) for tick in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
+
+
+def _label(text: str, width: int = LABEL_WIDTH) -> str:
+    """Text broken into lines of `width` characters, at most three, safe to hand to Plotly."""
+    lines = wrap(str(text), width, max_lines=3, placeholder=" …") or [""]
+    return "<br>".join(escape(line, quote=False) for line in lines)
+
+
+def _frame(traces: Sequence[Any], *, height: int) -> go.Figure:
+    """A figure in the house style: no template, no background, nothing that traps a scrolling finger."""
+    figure = go.Figure(
+        data=list(traces),
+        layout={
+            "template": "none",
+            "height": height,
+            "showlegend": False,
+            "dragmode": False,
+            "hovermode": "closest",
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {
+                "family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif",
+                "size": 13,
+                "color": GREY,
+            },
+            "margin": {"l": 8, "r": 16, "t": 8, "b": 8},
+        },
+    )
+    axis = {
+        "fixedrange": True,
+        "automargin": True,
+        "gridcolor": "rgba(139,146,156,0.25)",
+        "zeroline": False,
+        "zerolinecolor": GREY,
+        "ticks": "",
+    }
+    figure.update_xaxes(**axis)
+    return figure.update_yaxes(**axis)

@@ -1,0 +1,76 @@
+"""Randomised campaigns: who was in which arm, what they did, and what the campaign added.
+
+One campaign's way: `assignment` draws the arms, `outcomes` counts what each assigned customer did,
+`effects` compares the arms, `trust` says whether the comparison may be believed, `decision` says what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+CONTROL = "control"
+
+
+class MeasurementSettings(BaseModel):
+    """How campaigns are measured.
+
+    Attributes:
+        churn_days: a customer without activity for this many days after the campaign's end has churned.
+        alpha: two-sided error probability; intervals cover `1 - alpha`.
+        margin_rate: margin as a share of revenue, for purchases whose events carry no margin.
+        srm_alpha: below this p-value the arms' sizes, or their past, did not come from the planned draw.
+        min_conversions: fewer customers than this behind an arm's figure, and it gets no interval; the
+            normal approximation needs about five (Cochran 1954).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    churn_days: int = Field(default=60, ge=1)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    margin_rate: float | None = Field(default=None, ge=0, le=1)
+    srm_alpha: float = Field(default=0.002, gt=0, lt=0.5)
+    min_conversions: int = Field(default=5, ge=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """A campaign with a randomised control group.
+
+    Attributes:
+        starts_at, ends_at: the window outcomes are counted in, with timezone, end exclusive.
+        primary_metric: the name of the metric that decides.
+        conversion_kind: the event kind that counts as a conversion.
+        control_share: planned share of the control arm; None if it was not written down.
+    """
+
+    campaign_id: str
+    name: str
+    channel: str | None
+    starts_at: datetime
+    ends_at: datetime
+    primary_metric: str = "conversion"
+    conversion_kind: str = "purchase"
+    control_share: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("starts_at", "ends_at"):
+            if getattr(self, field).tzinfo is None:
+                raise ValueError(f"campaign '{self.campaign_id}': {field} has no timezone; give it in UTC")
+
+    def churn_horizon(self, churn_days: int) -> datetime:
+        """The first moment at which it is known who has churned."""
+        return self.ends_at + timedelta(days=churn_days)
+
+
+def read_campaigns(rows: pd.DataFrame) -> tuple[Campaign, ...]:
+    """The campaigns of the canonical `campaigns` table, in its order; empty fields take the defaults."""
+    columns = ["campaign_id", "name", "channel", "starts_at", "ends_at", "primary_metric", "control_share"]
+    records = rows[columns].to_dict("records")
+    empty: dict[str, Any] = {"channel": None}
+    filled = ({str(k): v for k, v in record.items() if pd.notna(v)} for record in records)
+    return tuple(Campaign(**(empty | fields)) for fields in filled)

@@ -1,0 +1,22 @@
+"""Churn: who did not come back after the campaign."""
+
+from __future__ import annotations
+
+from monitoring.metrics import ArmData, Metric, MetricResult, compare_shares, explain_nothing
+
+
+def measure_churn(data: ArmData) -> MetricResult:
+    """Share of assigned customers without any activity in the `churn_days` after the campaign's end.
+
+    Unknown for everyone until these days are over: a share of those seen so far would only shrink.
+    """
+    days = data.settings.churn_days
+    horizon = data.campaign.churn_horizon(days)
+    if data.until < horizon:
+        return explain_nothing(
+            data, f"churn is known {days} days after the campaign's end, on {horizon:%Y-%m-%d}"
+        )
+    return compare_shares(data, "churned")
+
+
+METRIC = Metric("churn", "Churn", unit="share", better="lower", measure=measure_churn, waits_for_churn=True)

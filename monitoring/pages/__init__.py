@@ -1,0 +1,97 @@
+"""The weekly report as a small web site, one page a file.
+
+Each module of this package exports `PAGE`: a name (its file is `<name>.html`), a title, and a pure function
+from the week's `ReportData` to the HTML of the page's main part. The frame around it (heading, navigation,
+style) is shared. A page returns `markupsafe.Markup`, as `layout.render_template` does; plain text is escaped
+like any other value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """Everything a week's report shows. Any frame may be empty; the page then says what is missing and why.
+
+    Attributes:
+        title: the shop's name.
+        as_of: last day taken into account.
+        currency: ISO code of all money.
+        generated_note: one line for the foot of every page.
+        summary: the object `weekly --json` prints, its campaigns as `CampaignResult.to_dict` gives them. A
+            campaign may also have its `alpha`, a segment's result its `segment_name`. A part the run does not
+            have is null, or an object with its `reason`.
+        profiles: segment_id, segment_name, size, share, value, rule, reasons (list of (factor, effect in
+            words)), lineage. Segment −1 is the outliers.
+        map: x, y, segment_name; a sample of customers in the plane of two principal components.
+        heatmap: index segment_name, one column a factor; standardised means.
+        candidates: algorithm, segments, silhouette, stability, separation, outlier_share, smallest_share,
+            admissible, reason.
+        drift: column, method, score, threshold, drifted.
+        evidently_html: Evidently's own report, or nothing.
+        history: as_of, customers, drift_decision, promotion_decision, champion_version, segments; one row a
+            week.
+        promotions: decided_at, as_of, decision, reasons, challenger_version, champion_version.
+        quarantine: source, reason, rows, example.
+        sources: source, read, accepted, duplicates, quarantined, filtered, late.
+        past_weeks: ISO dates of the reports that stand beside this one.
+        timezone: in which the shop counts its days.
+    """
+
+    title: str
+    as_of: date
+    currency: str
+    generated_note: str
+    summary: dict[str, Any]
+    profiles: pd.DataFrame = field(default_factory=pd.DataFrame)
+    map: pd.DataFrame = field(default_factory=pd.DataFrame)
+    heatmap: pd.DataFrame = field(default_factory=pd.DataFrame)
+    candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    drift: pd.DataFrame = field(default_factory=pd.DataFrame)
+    evidently_html: str | None = None
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    promotions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quarantine: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sources: pd.DataFrame = field(default_factory=pd.DataFrame)
+    past_weeks: tuple[str, ...] = ()
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its file's name without the ending, its title, its main part, its place in the navigation."""
+
+    name: str
+    title: str
+    render: Callable[[ReportData], str]
+    order: int = 100
+
+
+def load_pages() -> dict[str, Page]:
+    """Every page in this package by name, in navigation order. Sub-packages hold what pages share."""
+    found = (module for module in iter_modules(__path__) if not module.ispkg)
+    pages: list[Page] = [import_module(f"{__name__}.{module.name}").PAGE for module in found]
+    return {page.name: page for page in sorted(pages, key=lambda page: (page.order, page.name))}
+
+
+def render_site(data: ReportData) -> dict[str, str]:
+    """The whole site as HTML by file name, without the shared style, script and Plotly."""
+    from monitoring.pages.layout import render_template
+
+    pages = load_pages()
+    site = {
+        f"{page.name}.html": str(
+            render_template("layout.html", data=data, page=page, pages=pages.values(), main=page.render(data))
+        )
+        for page in pages.values()
+    }
+    return site | ({"evidently.html": data.evidently_html} if data.evidently_html else {})

@@ -1,0 +1,107 @@
+"""Drift: whether customers still behave as they did when the model was trained, and what moved if not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from monitoring.charts import draw_drift_scores, measure_drift_strength, name_factor
+from monitoring.pages import Page, ReportData
+from monitoring.pages.layout import render_template
+from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
+from monitoring.pages.layout.verdicts import DRIFT, UNKNOWN_DRIFT, read_verdict
+from monitoring.pages.layout.words import (
+    close_sentence,
+    format_date,
+    format_number,
+    format_plural,
+    format_yes_no,
+    join_words,
+    read_part,
+)
+
+
+def render_drift(data: ReportData) -> Markup:
+    """The page's main part."""
+    drift = read_part(data.summary, "drift")
+    verdict = read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT)
+    return render_template(
+        "drift.html",
+        verdict=verdict,
+        since=describe_duration(data, drift.get("decision")),
+        reasons=[close_sentence(str(reason)) for reason in drift.get("reasons") or ()],
+        moved=describe_moved(data.drift),
+        figure=draw_figure(data.drift),
+        table=tabulate_drift(data.drift),
+        missing=explain_missing(drift),
+        has_evidently=bool(data.evidently_html),
+    )
+
+
+def describe_duration(data: ReportData, decision: Any) -> str:
+    """Since which week the verdict has stood; nothing where it is new or was not reached before."""
+    if not decision or data.history.empty:
+        return ""
+    days = data.history["as_of"].astype(str).str[:10]
+    earlier = data.history.assign(as_of=days)[days < data.as_of.isoformat()].sort_values(
+        "as_of", ascending=False
+    )
+    unbroken = (earlier["drift_decision"] == decision).cummin()
+    if not unbroken.any():
+        return ""
+    return f"The verdict has stood since the week to {format_date(earlier.loc[unbroken, 'as_of'].min())}."
+
+
+def describe_moved(drift: pd.DataFrame) -> str:
+    """How many of the factors moved, and which most."""
+    if drift.empty:
+        return ""
+    ranked = drift.assign(strength=measure_drift_strength(drift)).sort_values("strength", ascending=False)
+    moved = [name_factor(column) for column in ranked.loc[ranked["drifted"].astype(bool), "column"]]
+    if not moved:
+        return f"None of {format_plural(len(drift), 'factor')} moved past its limit."
+    share = f"{len(moved)} of {format_plural(len(drift), 'factor')}"
+    return f"{share} moved past the limit: {join_words(moved, limit=5)}."
+
+
+def draw_figure(drift: pd.DataFrame) -> Figure | None:
+    """The furthest moved factors, where any were measured."""
+    if drift.empty or not measure_drift_strength(drift).notna().any():
+        return None
+    return embed_figure(
+        draw_drift_scores(drift),
+        name="drift",
+        caption="How far each factor's distribution has moved since the model in use was trained, in "
+        "units of its own alarm limit. Past the dotted line (1×) it counts as changed and is "
+        "drawn in red; the furthest moved stand on top.",
+    )
+
+
+def tabulate_drift(drift: pd.DataFrame) -> Table:
+    """Every factor's score beside its threshold, furthest moved first."""
+    columns = (
+        Column("column", "Factor", name_factor),
+        Column("drifted", "Changed", format_yes_no),
+        Column("strength", "Times the limit", format_number, kind="number"),
+        Column("score", "Score", format_number, kind="number"),
+        Column("threshold", "Threshold", format_number, kind="number"),
+        Column("method", "Method"),
+    )
+    if len(drift):
+        drift = drift.assign(strength=measure_drift_strength(drift))
+        drift = drift.sort_values("strength", ascending=False, kind="stable")
+    return build_table(drift, columns, name="drift", title="All factors, furthest moved first")
+
+
+def explain_missing(drift: dict[str, Any]) -> str:
+    """Why there are no scores."""
+    reason = (
+        drift.get("reason")
+        or "drift is measured against the data a model was trained on, and none was in use yet"
+    )
+    return close_sentence(f"no factor was compared this week: {reason}")
+
+
+PAGE = Page("drift", "Drift", render_drift, order=4)

@@ -1,0 +1,269 @@
+"""Segments: who the customers are, what sets each group apart, and why this model was chosen to say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from monitoring.charts import (
+    HEATMAP_FACTORS,
+    choose_colours,
+    draw_heatmap,
+    draw_segment_map,
+    draw_segment_sizes,
+    name_factor,
+)
+from monitoring.pages import Page, ReportData
+from monitoring.pages.layout import render_template
+from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
+from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
+from monitoring.pages.layout.words import (
+    MISSING,
+    close_sentence,
+    format_count,
+    format_date,
+    format_money,
+    format_number,
+    format_plural,
+    format_share,
+    format_text,
+    format_yes_no,
+    join_words,
+    read_part,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One segment at a glance."""
+
+    name: str
+    colour: str
+    size: str
+    share: str
+    value: str
+    reasons: tuple[tuple[str, str], ...]
+    rule: str
+    lineage: str
+
+
+def render_segments(data: ReportData) -> Markup:
+    """The page's main part."""
+    return render_template(
+        "segments.html",
+        cards=list_cards(data),
+        figures=draw_figures(data),
+        heatmap=tabulate_heatmap(data.heatmap),
+        facts=list_model_facts(data),
+        chosen=explain_choice(data),
+        candidates=tabulate_candidates(data.candidates),
+        promotions=tabulate_promotions(data.promotions),
+        missing=explain_missing(data),
+    )
+
+
+def list_cards(data: ReportData) -> tuple[Card, ...]:
+    """The segments, largest first; customers who fit none come last."""
+    if data.profiles.empty:
+        return ()
+    ordered = data.profiles.assign(_is_outlier=data.profiles["segment_id"] < 0)
+    ordered = ordered.sort_values(["_is_outlier", "size"], ascending=[True, False], kind="stable")
+    colours = _colour_segments(data.profiles)
+    return tuple(
+        Card(
+            name=str(row["segment_name"]),
+            colour=colours[row["segment_name"]],
+            size=format_count(row["size"]),
+            share=format_share(row["share"]),
+            value=format_money(row["value"], data.currency),
+            reasons=tuple((name_factor(factor), str(effect)) for factor, effect in row["reasons"]),
+            rule="" if format_text(row["rule"]) == MISSING else str(row["rule"]),
+            lineage="" if format_text(row["lineage"]) == MISSING else str(row["lineage"]),
+        )
+        for row in ordered.to_dict("records")
+    )
+
+
+def draw_figures(data: ReportData) -> dict[str, Figure]:
+    """The figures there is data for, by name."""
+    figures: dict[str, Figure] = {}
+    if len(data.profiles):
+        ordered = data.profiles.sort_values("size", ascending=False, kind="stable")
+        figures["sizes"] = embed_figure(
+            draw_segment_sizes(ordered),
+            name="sizes",
+            caption="Each segment's share of all customers, and of the revenue of the last 180 days. A "
+            "revenue bar longer than the customer bar marks a segment that carries more than its "
+            "number.",
+        )
+    if len(data.map):
+        figures["map"] = embed_figure(
+            draw_segment_map(data.map, colours=_colour_map(data)),
+            name="map",
+            caption=f"{format_plural(len(data.map), 'customer')}, each a dot; two that lie close behave "
+            "alike. The axes are the two directions in which customers differ most (principal "
+            "components) and have no unit: read the distances, not the positions. Segments may "
+            "overlap here and be apart in other factors.",
+        )
+    if len(data.heatmap):
+        factors = len(data.heatmap.columns)
+        scope = (
+            f"The {HEATMAP_FACTORS} of {factors} factors in which the segments differ most"
+            if factors > HEATMAP_FACTORS
+            else f"All {factors} factors"
+        )
+        figures["heatmap"] = embed_figure(
+            draw_heatmap(data.heatmap),
+            name="heatmap",
+            caption="How far each segment lies from the average customer, in standard deviations: orange "
+            f"above, blue below, clear is average. {scope}, the most telling first.",
+        )
+    return figures
+
+
+def tabulate_heatmap(heatmap: pd.DataFrame) -> Table:
+    """The numbers behind the heatmap: one row a factor."""
+    turned = heatmap.T
+    turned.columns = [f"segment {place}" for place in range(len(turned.columns))]
+    frame = turned.reset_index(names="factor")
+    segments = [
+        Column(key, str(name), format_number, kind="number")
+        for key, name in zip(turned.columns, heatmap.index, strict=True)
+    ]
+    columns = (Column("factor", "Factor", name_factor), *segments)
+    return build_table(
+        frame, columns, name="segment_factors", title="Standardised mean of each factor by segment"
+    )
+
+
+def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
+    """What can be said about the model trained this week: a name, a figure, what it means."""
+    training = read_part(data.summary, "training")
+    promotion = read_part(data.summary, "promotion")
+    if not training.get("algorithm"):
+        return ()
+    champion = format_text(promotion.get("champion_version"))
+    return (
+        (
+            "In use",
+            MISSING if champion == MISSING else f"Version {champion}",
+            _name_decision(promotion.get("decision")),
+        ),
+        ("Algorithm", _name_algorithm(training["algorithm"]), "of the model trained this week"),
+        (
+            "Stability",
+            format_number(training.get("stability")),
+            "1: the same segments whichever customers are left out; 0: by chance",
+        ),
+        (
+            "Separation",
+            format_number(training.get("separation")),
+            "how far the segments stand apart; more is better",
+        ),
+        (
+            "Silhouette",
+            format_number(training.get("silhouette")),
+            "−1 to 1: how much closer to one's own segment",
+        ),
+        ("In no segment", format_share(training.get("outlier_share")), "customers unlike any group"),
+    )
+
+
+def explain_choice(data: ReportData) -> str:
+    """Why the chosen model was chosen, in two sentences; nothing where no model was trained."""
+    training = read_part(data.summary, "training")
+    if not training.get("algorithm"):
+        return ""
+    name = (
+        f"{_name_algorithm(training['algorithm'])} with {format_plural(training.get('segments'), 'segment')}"
+    )
+    tried, chosen = data.candidates, pd.DataFrame()
+    if len(tried):
+        fits = tried["admissible"].astype(bool)
+        alike = (tried["algorithm"] == training["algorithm"]) & (
+            tried["segments"] == training.get("segments")
+        )
+        chosen = tried[fits & alike]
+        opening = (
+            f"{format_plural(len(tried), 'candidate was', 'candidates were')} compared and "
+            f"{format_count(fits.sum())} met every requirement; {name} was chosen."
+        )
+    else:
+        opening = f"{name} was chosen."
+    reason = format_text(chosen.iloc[0]["reason"]) if len(chosen) else MISSING
+    decision = read_part(data.summary, "promotion")
+    reasons = join_words((str(reason) for reason in decision.get("reasons") or ()), limit=4)
+    verdict = read_verdict(decision.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
+    closing = f"{verdict.meaning.rstrip('.')}: {reasons}." if reasons else verdict.meaning
+    return " ".join(
+        part for part in (opening, "" if reason == MISSING else close_sentence(reason), closing) if part
+    )
+
+
+def tabulate_candidates(candidates: pd.DataFrame) -> Table:
+    """Every model that was compared."""
+    columns = (
+        Column("algorithm", "Algorithm", _name_algorithm),
+        Column("segments", "Segments", format_count, kind="number"),
+        Column("silhouette", "Silhouette", format_number, kind="number"),
+        Column("stability", "Stability", format_number, kind="number"),
+        Column("separation", "Separation", format_number, kind="number"),
+        Column("outlier_share", "In no segment", format_share, kind="number"),
+        Column("smallest_share", "Smallest segment", format_share, kind="number"),
+        Column("admissible", "Admissible", format_yes_no),
+        Column("reason", "Why"),
+    )
+    return build_table(candidates, columns, name="candidates", title="Models compared this week")
+
+
+def tabulate_promotions(promotions: pd.DataFrame) -> Table:
+    """What was decided about models, newest first."""
+    columns = (
+        Column("as_of", "Week to", format_date),
+        Column("decision", "Decision", _name_decision),
+        Column("reasons", "Reasons", _join_reasons),
+        Column("challenger_version", "New model"),
+        Column("champion_version", "In use before"),
+    )
+    if len(promotions):
+        promotions = promotions.sort_values("decided_at", ascending=False, kind="stable")
+    return build_table(promotions, columns, name="promotions", title="Decisions about models, newest first")
+
+
+def explain_missing(data: ReportData) -> str:
+    """Why there are no segments to show."""
+    training = read_part(data.summary, "training")
+    reason = training.get("reason") or "no model is in use and none was trained this week"
+    return close_sentence(f"there are no segments to show: {reason}")
+
+
+def _colour_segments(profiles: pd.DataFrame) -> dict[str, str]:
+    ordered = profiles.sort_values("size", ascending=False, kind="stable")
+    outliers = ordered.loc[ordered["segment_id"] < 0, "segment_name"]
+    return choose_colours(list(ordered["segment_name"]), outliers=tuple(outliers))
+
+
+def _colour_map(data: ReportData) -> Mapping[str, str]:
+    known = _colour_segments(data.profiles) if len(data.profiles) else {}
+    names = data.map["segment_name"].value_counts().index
+    return known | {name: colour for name, colour in choose_colours(list(names)).items() if name not in known}
+
+
+def _name_algorithm(algorithm: Any) -> str:
+    known = {"kmeans": "K-Means", "hdbscan": "HDBSCAN"}
+    return known.get(str(algorithm), format_text(algorithm))
+
+
+def _name_decision(decision: Any) -> str:
+    return read_verdict(decision, PROMOTION, unknown=Verdict(MISSING, "", "")).word
+
+
+def _join_reasons(reasons: Any) -> str:
+    return "; ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else format_text(reasons)
+
+
+PAGE = Page("segments", "Segments", render_segments, order=2)

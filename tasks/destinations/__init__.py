@@ -1,0 +1,134 @@
+"""Where results go besides the reports, one writer a file.
+
+Each module of this package exports `DESTINATION`. A writer is given the lake's tables and one `[[exports]]`
+section, and leaves whole files or none: `replace_file` and `replace_folder` put a finished one in the old
+one's place.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    import ibis
+
+
+class Export(BaseModel):
+    """One `[[exports]]` section: what to write where.
+
+    Attributes:
+        name: what the export is called; also in file names.
+        destination: the writer, a file of this package.
+        path: the file or folder to write, as the destination says.
+        segments: names or ids of the segments to keep; none keeps all.
+        options: what only this destination knows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[\w-]+$")
+    destination: str
+    path: Path
+    segments: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _fits_its_destination(self) -> Export:
+        known = load_destinations()
+        if self.destination not in known:
+            raise ValueError(f"destination '{self.destination}' is not known; there are: {', '.join(known)}")
+        allowed = known[self.destination].options
+        unknown = sorted(set(self.options) - set(allowed))
+        if unknown:
+            allowed_text = ", ".join(allowed) or "none"
+            raise ValueError(
+                f"option '{unknown[0]}' is not known to '{self.destination}'; allowed: {allowed_text}"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A writer.
+
+    Attributes:
+        name: as in an export's `destination`.
+        meaning: what it writes, for people.
+        write: from tables, export and last day taken into account to the files written.
+        options: names an export's `options` may hold.
+    """
+
+    name: str
+    meaning: str
+    write: Callable[[Mapping[str, ibis.Table], Export, date], tuple[Path, ...]]
+    options: tuple[str, ...] = ()
+
+
+def load_destinations() -> dict[str, Destination]:
+    """Every destination of this package by name."""
+    modules: list[Any] = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    return {module.DESTINATION.name: module.DESTINATION for module in modules}
+
+
+def require_table(tables: Mapping[str, ibis.Table], name: str, *, export: Export) -> ibis.Table:
+    """The table.
+
+    Raises:
+        LookupError: no run has written it yet.
+    """
+    if name not in tables:
+        raise LookupError(
+            f"exports.{export.name}: there is no table '{name}' yet; run `segmentwerk weekly` first"
+        )
+    return tables[name]
+
+
+@contextmanager
+def replace_file(target: Path) -> Iterator[Path]:
+    """A path to write to; the file takes the target's place when the block ends well, else it vanishes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.stem}.{uuid4().hex}{target.suffix}")
+    try:
+        yield fresh
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_folder(target: Path) -> Iterator[Path]:
+    """An empty folder to fill; it takes the target's place when the block ends well, else it vanishes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.{uuid4().hex}")
+    fresh.mkdir()
+    try:
+        yield fresh
+        swap_folder(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def swap_folder(fresh: Path, target: Path) -> None:
+    """Puts a finished folder in the target's place; should that fail, the old one is back where it was."""
+    old = target.with_name(f".{target.name}.{uuid4().hex}.old")
+    # A folder that is not empty cannot be replaced in one call.
+    if target.exists():
+        target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

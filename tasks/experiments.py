@@ -1,0 +1,115 @@
+"""Campaigns in the lake: measured against their control groups, planned, and assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from models.rollups import end_of_day
+from monitoring.experiments import Campaign, MeasurementSettings, read_campaigns
+from monitoring.experiments.effects import CampaignResult, measure_campaign
+from monitoring.experiments.outcomes import build_outcomes, count_overlaps
+from tasks.lake import Lake
+from tasks.logs import get_logger
+from tasks.progress import report
+
+
+class UnknownCampaignError(LookupError):
+    """No campaign of that name."""
+
+
+@task(name="measure campaigns", cache_policy=NO_CACHE, persist_result=False)
+def measure_campaigns(
+    lake: Lake, *, as_of: date, timezone: str, settings: MeasurementSettings, only: str | None = None
+) -> list[CampaignResult]:
+    """Every campaign that had started by the end of `as_of`, newest first; none where the shop has run none.
+
+    Raises:
+        UnknownCampaignError: `only` names a campaign the lake does not have.
+    """
+    campaigns = list_campaigns(lake)
+    if only is not None:
+        campaigns = [c for c in campaigns if c.campaign_id == only]
+        if not campaigns:
+            known = ", ".join(c.campaign_id for c in list_campaigns(lake)) or "none"
+            raise UnknownCampaignError(f"campaign '{only}' is not in the lake; it has: {known}")
+    until = end_of_day(as_of, timezone=timezone)
+    started = [c for c in campaigns if only is not None or c.starts_at < until]
+    results = []
+    for campaign in sorted(started, key=lambda c: c.starts_at, reverse=True):
+        report(f"measuring campaign {campaign.name}")
+        results.append(_measure(lake, campaign, until=until, as_of=as_of, settings=settings))
+        get_logger().info("campaign %s: %s", campaign.campaign_id, results[-1].decision)
+    return results
+
+
+def list_campaigns(lake: Lake) -> list[Campaign]:
+    """The campaigns the lake knows."""
+    return list(read_campaigns(lake.table("campaigns").to_pandas())) if lake.has("campaigns") else []
+
+
+def _measure(
+    lake: Lake, campaign: Campaign, *, until: datetime, as_of: date, settings: MeasurementSettings
+) -> CampaignResult:
+    if not lake.has("assignments"):
+        raise UnknownCampaignError(f"campaign '{campaign.campaign_id}' has no assignments; deliver them as a source")
+    events, assignments = lake.table("events"), lake.table("assignments")
+    outcomes = build_outcomes(
+        events, assignments, campaign=campaign, until=until,
+        churn_days=settings.churn_days, margin_rate=settings.margin_rate,
+    )  # fmt: skip
+    return measure_campaign(
+        outcomes.cache(),
+        campaign=campaign,
+        costs=_read_costs(lake, campaign, as_of=as_of),
+        settings=settings,
+        until=until,
+        overlaps=count_overlaps(assignments, campaign=campaign),
+    )
+
+
+def _read_costs(lake: Lake, campaign: Campaign, *, as_of: date) -> pd.DataFrame:
+    if not lake.has("costs"):
+        return pd.DataFrame({"arm": pd.Series(dtype="str"), "amount": pd.Series(dtype="float64")})
+    costs = lake.table("costs")
+    ours = costs.filter((costs.campaign_id == campaign.campaign_id) & (costs.day <= as_of))
+    return ours.select("arm", "amount").to_pandas()
+
+
+def store_assignment(
+    lake: Lake, campaign: Mapping[str, Any], assigned: pd.DataFrame, *, model_version: str | None
+) -> None:
+    """Write a planned campaign and who is in which arm; planning it again replaces both."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    name = str(campaign["campaign_id"]).replace("'", "''")
+    schema = pyarrow.schema(
+        [
+            ("campaign_id", pyarrow.string()),
+            ("customer_id", pyarrow.string()),
+            ("arm", pyarrow.string()),
+            ("assigned_at", pyarrow.timestamp("us", "UTC")),
+            ("segment_id", pyarrow.int64()),
+            ("model_version", pyarrow.string()),
+        ]
+    )
+    frame = assigned.assign(campaign_id=campaign["campaign_id"], assigned_at=now, model_version=model_version)
+    rows = pyarrow.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    lake.overwrite("assignments", rows, where=f"campaign_id = '{name}'")
+    about = pyarrow.schema(
+        [
+            ("campaign_id", pyarrow.string()),
+            ("name", pyarrow.string()),
+            ("channel", pyarrow.string()),
+            ("starts_at", pyarrow.timestamp("us", "UTC")),
+            ("ends_at", pyarrow.timestamp("us", "UTC")),
+            ("primary_metric", pyarrow.string()),
+            ("control_share", pyarrow.float64()),
+        ]
+    )
+    lake.overwrite("campaigns", pyarrow.Table.from_pylist([dict(campaign)], schema=about), where=f"campaign_id = '{name}'")

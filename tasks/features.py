@@ -1,0 +1,114 @@
+"""From events to rollups to reaction factors, all in the engine; what comes back is one row a customer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from models.factors import compute_factors
+from models.outcomes import compute_outcomes
+from models.rollups import Rollups, roll_up
+from tasks.lake import Lake
+from tasks.logs import get_logger
+
+_BATCH = 200_000
+_ROLLUPS = {"activity": "activity_daily", "orders": "orders", "sessions": "sessions", "categories": "categories_daily"}
+
+
+class NoEventsError(ValueError):
+    """There is nothing to compute factors from."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The factors a horizon ago and what those customers did since; None where the shop is too young.
+
+    `factors` and `outcomes` are indexed by customer_id.
+    """
+
+    factors: pd.DataFrame | None
+    outcomes: pd.DataFrame | None
+    days: int
+
+
+@task(name="roll up", cache_policy=NO_CACHE, persist_result=False)
+def roll_up_events(lake: Lake, *, timezone: str) -> None:
+    """Bring the rollup tables up to date with the events."""
+    if not lake.has("events"):
+        raise NoEventsError("no events have been accepted yet; look at `segmentwerk check --preview 5`")
+    events = lake.table("events")
+    first, last = _span(lake, events)
+    rollups = roll_up(events, timezone=timezone, since=first, until=last)
+    for name, table in _ROLLUPS.items():
+        lake.overwrite(table, getattr(rollups, name).to_pyarrow_batches(chunk_size=_BATCH))
+    get_logger().info("rolled up events from %s to %s", first, last)
+
+
+def read_rollups(lake: Lake) -> Rollups:
+    """The rollup tables as they stand."""
+    return Rollups(**{name: lake.table(table) for name, table in _ROLLUPS.items()})
+
+
+@task(name="compute factors", cache_policy=NO_CACHE, persist_result=False)
+def compute_features(
+    lake: Lake, *, as_of: date, consent_default: bool
+) -> pd.DataFrame:
+    """Reaction factors of every customer known at `as_of`, written to `features` and returned by customer_id.
+
+    Raises:
+        NoEventsError: nobody had done anything by then.
+    """
+    rollups = read_rollups(lake)
+    customers = list_customers(lake, rollups, as_of=as_of, consent_default=consent_default)
+    table = compute_factors(rollups, as_of=as_of, customers=customers)
+    factors = _by_customer(table)
+    if factors.empty:
+        first = rollups.activity.day.min().execute()
+        raise NoEventsError(f"no customer had any event by {as_of}; the first event is of {first}")
+    store = ibis.memtable(factors.reset_index()).mutate(as_of=ibis.literal(as_of))
+    columns = ["as_of", "customer_id", *factors.columns]
+    lake.overwrite("features", store.select(columns).to_pyarrow(), where=f"as_of = '{as_of}'")
+    get_logger().info("%d factors of %d customers as of %s", factors.shape[1], len(factors), as_of)
+    return factors
+
+
+@task(name="look back", cache_policy=NO_CACHE, persist_result=False)
+def compute_history(
+    lake: Lake, *, as_of: date, days: int, consent_default: bool
+) -> History:
+    """The same factors `days` ago, and what those customers have done since."""
+    rollups = read_rollups(lake)
+    past = as_of - timedelta(days=days)
+    customers = list_customers(lake, rollups, as_of=past, consent_default=consent_default)
+    first: Any = rollups.activity.day.min().execute()
+    if first is None or pd.isna(first) or pd.Timestamp(first).date() > past - timedelta(days=30):
+        get_logger().info("the shop's data is too young to look back %d days", days)
+        return History(None, None, days)
+    factors = _by_customer(compute_factors(rollups, as_of=past, customers=customers))
+    outcomes = _by_customer(compute_outcomes(rollups, after=past, until=as_of, customers=customers))
+    return History(factors, outcomes.loc[factors.index], days)
+
+
+def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:
+    """customer_id of everyone who had done something by `as_of` and has not refused profiling."""
+    seen = rollups.activity.filter(rollups.activity.day <= ibis.literal(as_of)).select("customer_id").distinct()
+    if not lake.has("customers"):
+        return seen
+    customers = lake.table("customers")
+    allowed = customers.filter(customers.consent_profiling.fill_null(consent_default)).select("customer_id")
+    return seen.semi_join(allowed, "customer_id")
+
+
+def _by_customer(table: ibis.Table) -> pd.DataFrame:
+    return table.order_by("customer_id").to_pandas().set_index("customer_id")
+
+
+def _span(lake: Lake, events: ibis.Table) -> tuple[date, date]:
+    span = events.aggregate(first=events.occurred_at.min(), last=events.occurred_at.max()).to_pandas().iloc[0]
+    return span["first"].date() - timedelta(days=1), span["last"].date() + timedelta(days=1)

@@ -1,0 +1,31 @@
+"""JSON lines: one object a line, typed as JSON is; text stays text, so that a time keeps its zone."""
+
+from __future__ import annotations
+
+from duckdb import DuckDBPyConnection
+
+from tasks.sources import Reader, Scan, quote
+
+_FAULT = """CASE
+    WHEN NOT json_valid(line) THEN 'row: not JSON'
+    WHEN json_type(line) <> 'OBJECT' THEN 'row: not a JSON object'
+    WHEN len(list_filter(json_extract(line, '$.*'), lambda v: json_type(v) <> 'NULL')) = 0 THEN 'row: empty'
+    END"""
+
+
+def scan_jsonl(con: DuckDBPyConnection, path: str) -> Scan:
+    """Lines that are no JSON object, or an empty one, are lost, and listed."""
+    lines = (
+        f"SELECT line, {_FAULT} AS reason FROM read_csv({quote(path)}, columns = {{'line': 'VARCHAR'}}, "
+        "delim = '\\0', quote = '', escape = '', header = false, auto_detect = false, max_line_size = 10000000)"
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE json_lines AS {lines}")
+    found = con.execute("SELECT json_group_structure(line) FROM json_lines WHERE reason IS NULL").fetchone()
+    structure = found[0] if found and found[0] else '{"empty": "VARCHAR"}'
+    return Scan(
+        rows=f"SELECT unnest(r) FROM (SELECT json_transform(line, {quote(structure)}) AS r FROM json_lines WHERE reason IS NULL)",
+        lost="SELECT line, reason FROM json_lines WHERE reason IS NOT NULL",
+    )
+
+
+READER = Reader("jsonl", (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz"), scan_jsonl)

@@ -1,0 +1,574 @@
+"""The report's pages: what they say is what they were given, names stay text, nothing comes from elsewhere."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import monitoring.pages as pages
+from monitoring.metrics import Lift
+from monitoring.pages import ReportData, load_pages, render_site
+from monitoring.pages.layout import read_assets
+from monitoring.pages.layout.words import (
+    format_change,
+    format_date,
+    format_interval,
+    format_money,
+    format_number,
+    format_p_value,
+    format_share,
+    format_value,
+    join_words,
+)
+
+EVIL = "<script>alert(1)</script> \"quoted\" & 'more'"
+VOID = {"meta", "link", "rect", "br", "img", "input"}
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+class Document(HTMLParser):
+    """A page taken apart: its elements, its visible text, its tables by name, the JSON of its figures."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[tuple[str, str]]]] = {}
+        self.figures: dict[str, dict] = {}
+        self.open: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == [], "an element is not closed"
+        self.text = re.sub(r"[ \n]+", " ", "".join(self.words))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
+        if tag == "table":
+            self.tables[str(attributes["data-name"])] = []
+        if tag == "tr":
+            self._rows.append([])
+        if tag in ("td", "th"):
+            self._rows[-1].append((str(attributes.get("data-value", "")), ""))
+        if tag not in VOID:
+            self.open.append((tag, attributes))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        opened, attributes = self.open.pop()
+        assert opened == tag
+        if tag in ("td", "th"):
+            value, text = self._rows[-1][-1]
+            self._rows[-1][-1] = (value if "data-value" in attributes else text, text)
+            self.words.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        tag, attributes = self.open[-1] if self.open else ("", {})
+        if tag == "script":
+            if attributes.get("type") == "application/json":
+                self.figures[str(attributes["data-figure"])] = json.loads(data)
+            else:
+                assert data.strip() == "", f"a script in the page: {data[:80]}"
+            return
+        self.words.append(data)
+        if any(opened in ("td", "th") for opened, _ in self.open):
+            value, text = self._rows[-1][-1]
+            self._rows[-1][-1] = (value, text + data)
+
+    @property
+    def _rows(self) -> list[list[tuple[str, str]]]:
+        return next(reversed(self.tables.values()))
+
+    def read_column(self, table: str, heading: str) -> list[str]:
+        """The exact values of a table's column."""
+        head, *rows = self.tables[table]
+        place = [text for _, text in head].index(heading)
+        return [row[place][0] for row in rows]
+
+    def read_shown(self, table: str, heading: str) -> list[str]:
+        """A table's column as it is read."""
+        head, *rows = self.tables[table]
+        place = [text for _, text in head].index(heading)
+        return [row[place][1] for row in rows]
+
+
+def make_metric(
+    control: float | None, treatment: float | None, reason: str | None = None, **lift: Any
+) -> dict:
+    names = Lift.__slots__
+    return {
+        "arms": {"control": control, "treatment": treatment},
+        "reason": reason,
+        "lift": {"treatment": dict.fromkeys(names) | lift},
+    }
+
+
+def make_campaign(decision: str = "ship", **fields: Any) -> dict[str, Any]:
+    conversion = make_metric(
+        0.0912, 0.1205, absolute=0.0293, low=0.0081, high=0.0505,
+        relative=0.321, relative_low=0.089, relative_high=0.553, p_value=0.0067,
+    )  # fmt: skip
+    return {
+        "campaign_id": "c1",
+        "name": "Autumn mail",
+        "decision": decision,
+        "sentence": "Autumn mail worked: conversion was better.",
+        "primary_metric": "conversion",
+        "srm_p": 0.43,
+        "customers": {"control": 801, "treatment": 3204},
+        "costs": {"control": None, "treatment": 1204.5},
+        "window": {
+            "starts_at": "2026-10-11T22:00:00+00:00",
+            "ends_at": "2026-11-08T23:00:00+00:00",
+            "until": "2026-11-16T23:00:00+00:00",
+        },
+        "checks": [
+            {"name": "sample_ratio", "passed": decision != "invalid", "sentence": "the split is as planned"}
+        ],
+        "metrics": {
+            "conversion": conversion,
+            "cac": make_metric(None, 14.2, "at least 23.90, no upper bound", absolute=41.12, low=23.9),
+            "churn": make_metric(None, None, "60 days have not passed"),
+        },
+        "by_segment": {"0": {"customers": {"control": 80, "treatment": 320}, **conversion}},
+    } | fields
+
+
+def make_data(**fields: Any) -> ReportData:
+    rng = np.random.default_rng(7)
+    names = [f"Loyal {EVIL}", "Window shoppers", "Unlike any"]
+    factors = ["days_since_purchase", "discount_share", "visits_'30'_<d>"]
+    full = {
+        "title": "Nordlicht & Co",
+        "as_of": date(2026, 11, 16),
+        "currency": "EUR",
+        "generated_note": "Made for a test.",
+        "timezone": "Europe/Berlin",
+        "summary": {
+            "ingest": {"read": 1000, "accepted": 900, "duplicates": 40, "quarantined": 60, "late": 5},
+            "customers": 350,
+            "drift": {"decision": "watch", "drifted": ["discount_share"], "reasons": ["one factor moved"]},
+            "training": {
+                "algorithm": "kmeans", "segments": 2, "outlier_share": 0.02, "silhouette": 0.3125,
+                "stability": 0.95, "separation": 1.42, "candidates": 2,
+            },
+            "promotion": {"decision": "promote", "reasons": ["stability rose"], "champion_version": "2"},
+            "campaigns": [make_campaign()],
+        },
+        "profiles": pd.DataFrame(
+            {
+                "segment_id": [0, 1, -1],
+                "segment_name": names,
+                "size": [200, 143, 7],
+                "share": [0.5714, 0.4086, 0.02],
+                "value": [412.3, 8.2, None],
+                "rule": ["bought twice", None, ""],
+                "reasons": [[("discount_share", "far above average")], [], []],
+                "lineage": ["continues", None, ""],
+            }
+        ),
+        "map": pd.DataFrame(rng.normal(size=(350, 2)), columns=["x", "y"]).assign(
+            segment_name=np.repeat(names, [200, 143, 7])
+        ),
+        "heatmap": pd.DataFrame(rng.normal(size=(3, 3)), index=names, columns=factors),
+        "candidates": pd.DataFrame(
+            {
+                "algorithm": ["kmeans", "hdbscan"],
+                "segments": [2, 5],
+                "silhouette": [0.31253712, 0.2],
+                "stability": [0.951234567, None],
+                "separation": [1.42, 1.1],
+                "outlier_share": [0.0, 0.21],
+                "smallest_share": [0.4, 0.01],
+                "admissible": [True, False],
+                "reason": ["highest score", "smallest segment too small"],
+            }
+        ),
+        "drift": pd.DataFrame(
+            {
+                "column": factors,
+                "method": ["Wasserstein distance (normed)"] * 3,
+                "score": [0.051234, 0.2, 0.0],
+                "threshold": [0.1, 0.1, 0.1],
+                "drifted": [False, True, False],
+            }
+        ),
+        "evidently_html": "<!doctype html><title>Evidently</title>",
+        "history": pd.DataFrame(
+            {
+                "as_of": [date(2026, 11, 2), date(2026, 11, 9), date(2026, 11, 16)],
+                "customers": [300, 330, 350],
+                "drift_decision": ["none", "watch", "watch"],
+                "promotion_decision": ["first", "keep", "promote"],
+                "champion_version": ["1", "1", "2"],
+                "segments": [2, 2, 2],
+            }
+        ),
+        "promotions": pd.DataFrame(
+            {
+                "decided_at": pd.to_datetime(["2026-11-09", "2026-11-16"], utc=True),
+                "as_of": [date(2026, 11, 9), date(2026, 11, 16)],
+                "decision": ["keep", "promote"],
+                "reasons": [["gain too small"], ["stability rose", "separation held"]],
+                "challenger_version": ["2", "3"],
+                "champion_version": ["1", "1"],
+            }
+        ),
+        "quarantine": pd.DataFrame(
+            {
+                "source": ["web", "crm"],
+                "reason": ["value: below 0", "kind: unknown"],
+                "rows": [10, 50],
+                "example": [EVIL, "x" * 400],
+            }
+        ),
+        "sources": pd.DataFrame(
+            {
+                "source": ["web", "crm"],
+                "read": [900, 100],
+                "accepted": [850, 50],
+                "duplicates": [40, 0],
+                "quarantined": [10, 50],
+                "filtered": [0, 0],
+                "late": [5, 0],
+            }
+        ),
+        "past_weeks": ("2026-11-09",),
+    }  # fmt: skip
+    return ReportData(**(full | fields))
+
+
+EMPTY = ReportData("Shop", date(2026, 11, 16), "EUR", "", summary={})
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[str, Document]:
+    return {name: Document(html) for name, html in render_site(make_data()).items()}
+
+
+def render_campaigns(*campaigns: dict[str, Any], **fields: Any) -> Document:
+    summary = make_data().summary | {"campaigns": list(campaigns)}
+    return Document(render_site(make_data(summary=summary, **fields))["roi.html"])
+
+
+def test_pages_stand_in_their_declared_order() -> None:
+    assert list(load_pages()) == ["index", "segments", "roi", "drift", "data_health"]
+    html = render_site(make_data())["drift.html"]
+    assert re.findall(r'<a href="(\w+)\.html"', html.split("</nav>")[0]) == list(load_pages())
+    assert '<a href="drift.html" aria-current="page">' in html
+
+
+def test_a_page_is_one_file_and_its_text_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stock.py").write_text(
+        "from monitoring.pages import Page\n"
+        "PAGE = Page('stock', 'Stock', lambda data: f'<b>{data.title}</b> has none left')\n"
+    )
+    (tmp_path / "greeting.html").write_text("<p>Hello {{ name }}</p>")
+    (tmp_path / "greeting.py").write_text(
+        "from monitoring.pages import Page\n"
+        "from monitoring.pages.layout import render_template\n"
+        "PAGE = Page('greeting', 'Hello', lambda data: render_template('greeting.html', name=data.title))\n"
+    )
+    monkeypatch.setattr(pages, "__path__", [*pages.__path__, str(tmp_path)])
+    site = render_site(replace(EMPTY, title="<i>Shop</i>"))
+    assert "&lt;b&gt;&lt;i&gt;Shop&lt;/i&gt;&lt;/b&gt; has none left" in site["stock.html"]
+    assert "<p>Hello &lt;i&gt;Shop&lt;/i&gt;</p>" in site["greeting.html"]
+    assert '<a href="stock.html">Stock</a>' in site["index.html"]
+
+
+def test_names_stay_text(site: dict[str, Document]) -> None:
+    campaign = render_campaigns(make_campaign(name=EVIL, sentence=EVIL, campaign_id=EVIL))
+    assert campaign.text.count(EVIL) >= 3
+    assert EVIL in site["segments.html"].text
+    assert EVIL in site["data_health.html"].text
+    assert "visits '30' <d>" in site["drift.html"].text
+    for page in (campaign, *site.values()):
+        sources = [attributes.get("src") for tag, attributes in page.elements if tag == "script"]
+        assert {source for source in sources if source} <= {"plotly.min.js", "site.js"}
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_code_or_style_stands_in_the_page(
+    site: dict[str, Document],
+) -> None:
+    own = {*site, *read_assets(), "plotly.min.js"}
+    for page in site.values():
+        for tag, attributes in page.elements:
+            assert not [name for name in attributes if name.startswith("on") or name == "style"]
+            assert tag not in ("style", "iframe", "object", "embed", "base")
+            loaded = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
+            assert loaded is None or loaded in own or loaded == "data:,"
+    for text in read_assets().values():
+        assert "://" not in text
+        assert "url(" not in text
+        assert "@import" not in text
+
+
+def test_links_lead_somewhere(site: dict[str, Document]) -> None:
+    anchors = {name: {str(a["id"]) for _, a in page.elements if "id" in a} for name, page in site.items()}
+    links = [
+        (name, str(attributes["href"]))
+        for name, page in site.items()
+        for tag, attributes in page.elements
+        if tag == "a"
+    ]
+    assert ("index.html", "../2026-11-09/index.html") in links
+    assert ("drift.html", "evidently.html") in links
+    assert ("roi.html", "#campaign-1") in links
+    for name, link in links:
+        if link.startswith("../"):
+            assert link == "../2026-11-09/index.html"
+            continue
+        file, _, anchor = link.partition("#")
+        assert (file or name) in site
+        assert not anchor or anchor in anchors[file or name]
+
+
+def test_ids_and_table_names_are_unique(site: dict[str, Document]) -> None:
+    for page in site.values():
+        ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+        names = [attributes["data-name"] for tag, attributes in page.elements if tag == "table"]
+        assert len(ids) == len(set(ids))
+        assert len(names) == len(set(names))
+
+
+def test_empty_data_renders_and_says_what_is_missing() -> None:
+    site = {name: Document(html) for name, html in render_site(EMPTY).items()}
+    assert "evidently.html" not in site
+    assert "No campaign with a control group has been measured" in site["roi.html"].text
+    assert "No factor was compared this week" in site["drift.html"].text
+    assert "There are no segments to show" in site["segments.html"].text
+    assert "No models were compared" in site["segments.html"].text
+    assert "No source was read this week" in site["data_health.html"].text
+    assert "the first week on record" in site["index.html"].text
+    for page in site.values():
+        assert page.figures == {}
+        assert not re.search(r"\b(nan|None|NaT|null|NA)\b", page.text)
+
+
+def test_the_reason_for_a_missing_part_is_told() -> None:
+    summary = {
+        "ingest": None,
+        "drift": {"decision": None, "reason": "no model was in use yet"},
+        "training": {"reason": "only 3 customers"},
+        "campaigns": {"reason": "the sources hold no campaigns"},
+    }
+    site = {name: Document(html) for name, html in render_site(replace(EMPTY, summary=summary)).items()}
+    assert "Drift was not checked: no model was in use yet." in site["index.html"].text
+    assert "no model was in use yet" in site["drift.html"].text
+    assert "only 3 customers" in site["segments.html"].text
+    assert "the sources hold no campaigns." in site["roi.html"].text
+
+
+def test_no_page_shows_a_raw_float_or_a_missing_value(site: dict[str, Document]) -> None:
+    for name, page in site.items():
+        assert not re.search(r"\d\.\d{4,}", page.text), name
+        assert not re.search(r"\b(nan|None|NaT|<NA>|inf)\b", page.text), name
+
+
+@pytest.mark.parametrize(
+    ("page", "table", "heading", "frame", "column"),
+    [
+        ("segments", "candidates", "Silhouette", "candidates", "silhouette"),
+        ("segments", "candidates", "Stability", "candidates", "stability"),
+        ("segments", "candidates", "In no segment", "candidates", "outlier_share"),
+        ("drift", "drift", "Score", "drift", "score"),
+        ("data_health", "sources", "Rows in", "sources", "read"),
+        ("data_health", "sources", "Set aside", "sources", "quarantined"),
+        ("data_health", "quarantine", "Rows", "quarantine", "rows"),
+        ("index", "weeks", "Customers", "history", "customers"),
+    ],
+)
+def test_tables_hold_the_exact_numbers(
+    site: dict[str, Document], page: str, table: str, heading: str, frame: str, column: str
+) -> None:
+    shown = [float(value or "nan") for value in site[f"{page}.html"].read_column(table, heading)]
+    given = getattr(make_data(), frame)[column].astype(float).tolist()
+    assert sorted(map(str, shown)) == sorted(map(str, given))
+
+
+def test_segments_show_their_numbers_and_come_largest_first(site: dict[str, Document]) -> None:
+    text = site["segments.html"].text
+    for shown in ("200", f"57.1{SPACE}%", "€412", "far above average", "bought twice", "continues"):
+        assert shown in text
+    names = [text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
+    assert names == sorted(names)
+    assert set(site["segments.html"].figures) == {"sizes", "map", "heatmap"}
+    points = sum(len(trace["x"]) for trace in site["segments.html"].figures["map"]["data"])
+    assert points == 350
+
+
+def test_why_the_model_was_chosen_is_told(site: dict[str, Document]) -> None:
+    text = site["segments.html"].text
+    assert (
+        "2 candidates were compared and 1 met every requirement; K-Means with 2 segments was chosen." in text
+    )
+    assert "Highest score. A new model has taken over: stability rose." in text
+    assert site["segments.html"].read_shown("promotions", "Decision") == ["New model", "Kept"]
+
+
+def test_a_table_of_every_factor_stands_behind_the_heatmap(site: dict[str, Document]) -> None:
+    shown = site["segments.html"].read_column("segment_factors", "Window shoppers")
+    given = make_data().heatmap.loc["Window shoppers"].tolist()
+    assert [float(value) for value in shown] == given
+
+
+def test_the_week_in_five_sentences(site: dict[str, Document]) -> None:
+    text = site["index.html"].text
+    assert f"1,000 rows came in: 900 new, 40 already known, 60 (6.00{SPACE}%) set aside" in text
+    assert "See why so many rows could not be used." in text
+    assert "Behaviour has begun to change. 1 factor moved: discount share." in text
+    assert f"350 customers fall into 2 segments; the largest is Loyal {EVIL} (57.1{SPACE}%)" in text
+    assert "A new model has taken over: stability rose." in text
+    assert "Repeat: Autumn mail worked: conversion was better." in text
+    assert text.count("20 more than the week before") == 1
+    assert sum(tag == "li" for tag, _ in site["index.html"].elements) == 5
+
+
+def test_the_most_urgent_campaign_leads() -> None:
+    campaigns = [
+        make_campaign("ship"),
+        make_campaign("invalid", name="Broken"),
+        make_campaign("stop", name="Bad"),
+    ]
+    summary = make_data().summary | {"campaigns": campaigns}
+    text = Document(render_site(make_data(summary=summary))["index.html"]).text
+    assert (
+        "3 campaigns measured against their control groups. Do not trust: Broken; stop: Bad; repeat: Autumn"
+        in text
+    )
+    assert "decide nothing on these figures" in text
+
+
+@pytest.mark.parametrize(
+    ("decision", "word"),
+    [
+        ("ship", "Repeat"),
+        ("stop", "Stop"),
+        ("continue", "Wait"),
+        ("inconclusive", "Cannot tell"),
+        ("invalid", "Do not trust"),
+    ],
+)
+def test_decisions_are_plain_words_and_only_an_invalid_one_raises_the_alarm(decision: str, word: str) -> None:
+    page = render_campaigns(make_campaign(decision))
+    assert page.read_column("campaigns", "Decision") == [word]
+    alarms = [a for _, a in page.elements if a.get("role") == "alert"]
+    assert bool(alarms) == (decision == "invalid")
+
+
+def test_kpis_stand_side_by_side_with_interval_or_reason() -> None:
+    page = render_campaigns(make_campaign())
+    table = "campaign_1_kpis"
+    assert page.read_column(table, "KPI")[:6] == ["conversion", "cac", "aov", "churn", "ltv", "roi"]
+    shown = {
+        heading: page.read_shown(table, heading) for heading in ("Control", "Treatment", "Added", "Remark")
+    }
+    assert [column[0] for column in shown.values()] == [f"9.12{SPACE}%", f"12.05{SPACE}%", "+2.93 points", ""]
+    assert [column[1] for column in shown.values()][:3] == ["–", "€14.20", "€41.12 each"]
+    interval = f"95{SPACE}% interval"
+    assert page.read_shown(table, interval)[:2] == ["+0.81 to +5.05 points", "at least €23.90"]
+    assert page.read_column(table, interval)[0] == "0.0081..0.0505"
+    assert shown["Remark"][2:5] == ["not measured", "60 days have not passed", "not measured"]
+    assert page.read_column(table, "p-value")[0] == "0.0067"
+
+
+def test_a_campaign_tells_who_when_and_for_how_much() -> None:
+    text = render_campaigns(make_campaign()).text
+    assert f"12{SPACE}October{SPACE}2026 to 8{SPACE}November{SPACE}2026" in text
+    for shown in ("801", "3,204", "€1,204", "Passed", "the split is as planned"):
+        assert shown in text
+
+
+def test_the_forest_plot_holds_the_relative_lift() -> None:
+    page = render_campaigns(make_campaign(), make_campaign(name="No lift", metrics={}))
+    *lines, dots = page.figures["campaigns"]["data"]
+    assert [line["x"] for line in lines] == [[8.9, 55.3]]
+    assert dots["x"] == [32.1]
+    assert "1 row without a relative interval cannot be drawn." in page.text
+
+
+def test_segment_results_take_the_segments_names() -> None:
+    page = render_campaigns(make_campaign())
+    assert page.read_column("campaign_1_segments", "Segment") == [f"Loyal {EVIL}"]
+    assert page.read_column("campaign_1_segments", "Customers") == ["400"]
+    own = make_campaign()
+    own["by_segment"]["0"]["segment_name"] = "As it was then"
+    assert render_campaigns(own).read_column("campaign_1_segments", "Segment") == ["As it was then"]
+
+
+def test_every_arm_has_its_row() -> None:
+    campaign = make_campaign()
+    conversion = campaign["metrics"]["conversion"]
+    conversion["arms"]["second"] = 0.1
+    conversion["lift"]["second"] = conversion["lift"]["treatment"]
+    page = render_campaigns(campaign)
+    assert page.read_column("campaign_1_kpis", "Group")[:2] == ["treatment", "second"]
+    assert len(page.figures["campaigns"]["data"]) == 3
+
+
+def test_the_drift_verdict_tells_since_when_and_what_moved(site: dict[str, Document]) -> None:
+    text = site["drift.html"].text
+    assert "Watch. Behaviour has begun to change." in text
+    assert f"The verdict has stood since the week to 9{SPACE}November{SPACE}2026." in text
+    assert "1 of 3 factors moved past the limit: discount share." in text
+    assert site["drift.html"].read_column("drift", "Factor")[0] == "discount_share"
+
+
+def test_an_unknown_decision_is_shown_as_it_is() -> None:
+    summary = make_data().summary | {"drift": {"decision": "half_way"}}
+    assert "Half way." in Document(render_site(make_data(summary=summary))["drift.html"]).text
+
+
+def test_data_health_names_the_main_reason(site: dict[str, Document]) -> None:
+    page = site["data_health.html"]
+    assert "could not be used; most often: kind: unknown (50 rows)." in page.text
+    assert page.read_column("quarantine", "Reason") == ["kind: unknown", "value: below 0"]
+    assert len(page.read_shown("quarantine", "One of them")[0]) < 200
+    assert page.read_column("quarantine", "One of them")[0] == "x" * 400
+
+
+def test_pages_stay_light_with_many_customers_and_campaigns() -> None:
+    rng = np.random.default_rng(1)
+    points = pd.DataFrame(rng.normal(size=(3000, 2)), columns=["x", "y"]).assign(
+        segment_name="Window shoppers"
+    )
+    heatmap = pd.DataFrame(rng.normal(size=(10, 80))).add_prefix("factor_")
+    campaigns = [make_campaign(campaign_id=f"c{number}") for number in range(20)]
+    summary = make_data().summary | {"campaigns": campaigns}
+    for name, html in render_site(make_data(map=points, heatmap=heatmap, summary=summary)).items():
+        assert len(html.encode()) < 1_000_000, name
+
+
+def test_pages_are_the_same_for_the_same_data() -> None:
+    assert render_site(make_data()) == render_site(make_data())
+
+
+def test_figures_are_written_for_people() -> None:
+    assert [format_number(n) for n in (0, 0.0412, 1.234, 12.345, 45120.4, -3.2, 1e-6, float("nan"), None)] == [
+        "0", "0.041", "1.23", "12.3", "45,120", "−3.20", f"≈{SPACE}0", "–", "–",
+    ]  # fmt: skip
+    assert [format_share(n) for n in (0, 0.0057, 0.342, 1)] == [
+        f"0{SPACE}%", f"0.57{SPACE}%", f"34.2{SPACE}%", f"100{SPACE}%",
+    ]  # fmt: skip
+    assert [format_money(n, "EUR") for n in (12.4, 45120, -3)] == ["€12.40", "€45,120", "−€3.00"]
+    assert format_money(310, "CHF") == f"CHF{SPACE}310"
+    assert format_value(0.1205, "share", "EUR") == f"12.05{SPACE}%"
+    assert [format_change(n, "money", "EUR") for n in (2.5, -2.5, 0)] == ["+€2.50", "−€2.50", "±€0.00"]
+    assert [format_p_value(p) for p in (0.0004, 0.04321, None)] == ["< 0.001", "0.043", "–"]
+    assert format_date("2026-11-16") == f"16{SPACE}November{SPACE}2026"
+    assert [format_interval(low, high, format_number) for low, high in ((1, 2), (1, None), (None, 2), (None, None))] == [
+        "1.00 to 2.00", "at least 1.00", "at most 2.00", "–",
+    ]  # fmt: skip
+    assert [join_words(words) for words in ([], ["a"], ["a", "b"], list("abcde"))] == [
+        "", "a", "a and b", "a, b, c and 2 more",
+    ]  # fmt: skip
