@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 OUTLIERS = 0
-"""The id of customers who belong to no segment; it is the same in every model and never matched to another."""
+"""The id of customers who belong to no segment, the same in every model and never matched to another."""
 
 MAJORITY = 0.5
 NOTABLE = 0.2
@@ -40,9 +40,9 @@ class Lineage:
 def match_segments(old: pd.Series, new: pd.Series, *, next_id: int, threshold: float = MAJORITY) -> Lineage:
     """Let the segments of a new model inherit the ids of the old model's, judged on the same customers.
 
-    New segments are paired with old ones so that the sum of the pairs' Jaccard overlaps is largest (Kuhn 1955,
-    "The Hungarian method for the assignment problem"). A pair that overlaps by at least `threshold` is the same
-    segment. Any other new segment gets an id never used before and is told apart thus:
+    New segments are paired with old ones so that the sum of the pairs' Jaccard overlaps is largest (Kuhn
+    1955, "The Hungarian method for the assignment problem"). A pair that overlaps by at least `threshold` is
+    the same segment. Any other new segment gets an id never used before and is told apart thus:
 
     - `merged from N, M`: it took most customers of each of several old segments, and each of them makes up at
       least a fifth of it. A segment that inherits its id may be merged, too;
@@ -91,7 +91,7 @@ def start_lineage(labels: pd.Series) -> Lineage:
     mapping = {int(label): number for number, label in enumerate(ordered, start=1)}
     if (labels == OUTLIERS).any():
         mapping[OUTLIERS] = OUTLIERS
-    states = {segment: "new" for segment in sorted(mapping.values())}
+    states = dict.fromkeys(sorted(mapping.values()), "new")
     return Lineage(mapping, states, (), {}, float("nan"), len(sizes) + 1)
 
 
@@ -100,7 +100,9 @@ def _count_overlaps(old: pd.Series, new: pd.Series) -> pd.DataFrame:
     for side in (old, new):
         if not side.index.is_unique:
             twice = side.index[side.index.duplicated()][0]
-            raise ValueError(f"customer '{twice}' appears twice; segments are matched with one row a customer")
+            raise ValueError(
+                f"customer '{twice}' appears twice; segments are matched with one row a customer"
+            )
     common = old.index.intersection(new.index)
     counts = pd.crosstab(old.loc[common].to_numpy(), new.loc[common].to_numpy())
     return counts.reindex(index=sorted(old.unique()), columns=sorted(new.unique()), fill_value=0)
@@ -112,7 +114,9 @@ def _pair_segments(counts: pd.DataFrame, *, threshold: float) -> dict[int, tuple
     overlaps = counts / np.maximum(sizes - counts.to_numpy(), 1)
     overlaps = overlaps.drop(index=OUTLIERS, columns=OUTLIERS, errors="ignore")
     rows, columns = linear_sum_assignment(overlaps.to_numpy(), maximize=True)
-    pairs = zip(overlaps.index[rows], overlaps.columns[columns], overlaps.to_numpy()[rows, columns], strict=True)
+    pairs = zip(
+        overlaps.index[rows], overlaps.columns[columns], overlaps.to_numpy()[rows, columns], strict=True
+    )
     return {int(label): (int(segment), float(o)) for segment, label, o in pairs if o >= threshold}
 
 
@@ -134,5 +138,6 @@ def _share_moved(counts: pd.DataFrame, mapping: Mapping[int, int]) -> float:
     total = int(counts.to_numpy().sum())
     if not total:
         return float("nan")
-    stayed = sum(int(counts.at[i, label]) for label, i in mapping.items() if i in counts.index)
-    return 1.0 - stayed / total
+    becomes = np.array([mapping[int(label)] for label in counts.columns])
+    stays = counts.index.to_numpy()[:, None] == becomes[None, :]
+    return 1.0 - int(counts.to_numpy()[stays].sum()) / total

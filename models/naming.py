@@ -112,6 +112,7 @@ _LABELS = {
     "aov": "average order value",
     "gap_mean_days": "days between orders",
     "gap_cv": "irregularity of orders",
+    "tenure_days": "days since first seen",
     "session_duration_mean": "mean session duration",
     "trend_revenue": "trend in revenue",
     "trend_activity": "trend in activity",
@@ -143,7 +144,7 @@ class _Named:
 
 
 def find_family(factor: str) -> str:
-    """What kind of behaviour a factor describes: a key of `VOCABULARY`, or the factor's own name if none fits."""
+    """The kind of behaviour a factor describes: a key of `VOCABULARY`, or the factor's name if none fits."""
     for pattern, family in _FAMILIES:
         found = re.fullmatch(pattern, factor)
         if found:
@@ -176,14 +177,16 @@ def name_segments(
 
     Args:
         effects: standardised differences to all other customers, one row a segment_id, one column a factor.
-        orders: by segment_id, the lifetime orders three quarters of its customers do not exceed; tells one-time
-            buyers and people who never bought from those who buy seldom.
+        orders: by segment_id, the lifetime orders three quarters of its customers do not exceed; tells
+            one-time buyers and people who never bought from those who buy seldom.
         given: names that are settled, by segment_id; only they may be numbered where two are the same.
         outliers: segment ids of customers who belong to no segment.
         descriptions: words for single factors, by name, in place of the vocabulary's.
     """
     traits = {int(i): _rank_traits(effects.loc[i], orders, descriptions or {}) for i in effects.index}
-    settled = {i: OUTLIER_NAME for i in outliers} | {i: name for i, name in (given or {}).items() if i in traits}
+    settled = dict.fromkeys(outliers, OUTLIER_NAME) | {
+        i: name for i, name in (given or {}).items() if i in traits
+    }
     drafts = {i: _draft(ranked) for i, ranked in traits.items() if i not in settled}
     names = {i: draft.write() for i, draft in drafts.items()}
     longer = dict(drafts)
@@ -202,7 +205,9 @@ def _rank_traits(
     effects: pd.Series, orders: pd.Series | None, descriptions: Mapping[str, FactorWords]
 ) -> tuple[tuple[float, tuple[Trait, ...]], ...]:
     """The segment's possible traits with the size of their effect, strongest first."""
-    kinds = {factor: factor if factor in descriptions else find_family(str(factor)) for factor in effects.index}
+    kinds = {
+        factor: factor if factor in descriptions else find_family(str(factor)) for factor in effects.index
+    }
     families = effects.groupby(kinds).mean().dropna().round(6)
     order = {family: place for place, family in enumerate(VOCABULARY)}
     strongest = sorted(families.index, key=lambda f: (-abs(families[f]), order.get(f, len(order)), f))
@@ -210,7 +215,9 @@ def _rank_traits(
     for family in strongest:
         words = descriptions.get(family) or VOCABULARY.get(family) or _spell_out(family)
         traits = words.high if families[family] > 0 else words.low
-        ranked.append((abs(float(families[family])), _correct(family, traits, families, orders, effects.name)))
+        ranked.append(
+            (abs(float(families[family])), _correct(family, traits, families, orders, effects.name))
+        )
     return tuple((size, traits) for size, traits in ranked if traits and size >= SLIGHT)
 
 

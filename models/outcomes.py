@@ -7,6 +7,7 @@ from datetime import date
 import ibis
 from ibis import _
 
+from models.factors import CUSTOMER_INITIATED
 from models.rollups import Rollups
 
 
@@ -18,31 +19,29 @@ def compute_outcomes(rollups: Rollups, *, after: date, until: date, customers: i
     share of revenue, null without an order), `responded` (opens and clicks an e-mail sent, null without one).
     """
     window = (_.day > ibis.literal(after)) & (_.day <= ibis.literal(until))
-    own = _.page_views + _.product_views + _.searches + _.purchases + _.emails_opened + _.emails_clicked
-    own = own + _.pushes_opened + _.ads_clicked + _.social_actions + _.service_contacts + _.store_visits
     activity = (
         rollups.activity.filter(window)
         .group_by("customer_id")
         .aggregate(
             revenue=_.revenue.sum(),
             refund_value=_.refund_value.sum(),
-            actions=own.sum(),
+            actions=CUSTOMER_INITIATED.sum(),
             sent=_.emails_sent.sum(),
             responses=(_.emails_opened + _.emails_clicked).sum(),
         )
     )
-    orders = rollups.orders.filter(window).group_by("customer_id").aggregate(orders=ibis._.count().cast("float64"))
+    orders = rollups.orders.filter(window).group_by("customer_id").aggregate(orders=_.count().cast("float64"))
     joined = customers.select("customer_id").left_join(activity, "customer_id").drop("customer_id_right")
     joined = joined.left_join(orders, "customer_id").drop("customer_id_right")
     joined = joined.fill_null(
         {"revenue": 0.0, "refund_value": 0.0, "actions": 0.0, "sent": 0.0, "responses": 0.0, "orders": 0.0}
     )
-    return joined.select(
-        "customer_id",
-        log_revenue=(_.revenue + 1.0).ln(),
-        converted=(_.orders > 0).ifelse(1.0, 0.0),
-        log_aov=(_.revenue / _.orders.nullif(0.0)).nullif(0.0).ln(),
-        churned=(_.actions > 0).ifelse(0.0, 1.0),
-        returned=_.refund_value / _.revenue.nullif(0.0),
-        responded=_.responses / _.sent.nullif(0.0),
-    )
+    outcomes = {
+        "log_revenue": (_.revenue + 1.0).ln(),
+        "converted": (_.orders > 0).ifelse(1, 0),
+        "log_aov": (_.revenue / _.orders.nullif(0.0)).nullif(0.0).ln(),
+        "churned": (_.actions > 0).ifelse(0, 1),
+        "returned": _.refund_value / _.revenue.nullif(0.0),
+        "responded": _.responses / _.sent.nullif(0.0),
+    }
+    return joined.select("customer_id", **{name: value.cast("float64") for name, value in outcomes.items()})

@@ -1,4 +1,4 @@
-"""What each segment is like: its size, its worth, its name, what sets it apart, and a rule to recognise it by."""
+"""What each segment is like: its size, its worth, its name, what sets it apart, and a rule to know it by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from models.naming import SLIGHT, FactorWords, find_family, name_segments
-from models.rules import explain_segment
+from models.rules import explain_segment, write_number
 
 MAX_REASONS = 5
 ONE_TIME_QUANTILE = 0.75
@@ -33,22 +33,25 @@ def profile_segments(
         factors: one row a customer_id, float64; may hold NaN.
         assignment: segment_id, strength and is_outlier by customer_id. A segment of outliers only is one of
             customers who belong nowhere.
-        value: the factor that says what a customer is worth, such as `revenue_180d`; unknown values are left out.
+        value: the factor that says what a customer is worth, such as `revenue_180d`; NaN is left out.
         owner_names: names the shop's owner gave, by segment id; they overrule.
         earlier_names: names the segments had; they stay, unless the owner says otherwise.
         descriptions: words for single factors, in place of the built-in vocabulary.
 
     Returns:
-        segment_id (int), segment_name, size (customers), share (0–1), value (mean a customer), reasons (a list of
-        (factor, effect in words), at most `MAX_REASONS`, the most telling first, one a family of factors), rule
-        (text), profile (JSON: `factors`: name → median and mean; `reasons`: factor, effect size and both medians;
+        segment_id (int), segment_name, size (customers), share (0–1), value (mean a customer), reasons (a
+        list of (factor, effect in words), at most `MAX_REASONS`, the most telling first, one a family of
+        factors), rule (text), profile (JSON: `factors`: name → median and mean; `reasons`: factor, effect
+        size and both medians;
         `rule`: precision and recall). The order of the rows and columns given does not matter.
 
     Raises:
         ValueError: `value` is no factor, or a customer has no factors.
     """
     if value not in factors.columns:
-        raise ValueError(f"value '{value}' is not a factor; there are: {', '.join(map(str, factors.columns))}")
+        raise ValueError(
+            f"value '{value}' is not a factor; there are: {', '.join(map(str, factors.columns))}"
+        )
     strangers = assignment.index.difference(factors.index)
     if len(strangers):
         raise ValueError(f"{len(strangers)} assigned customers have no factors, '{strangers[0]}' for one")
@@ -74,10 +77,13 @@ def profile_segments(
 def measure_effects(factors: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
     """How far each segment lies from all other customers in each factor, in standard deviations.
 
-    The effect is √2·Φ⁻¹(A), where A is the probability that a customer of the segment has a higher value than one
-    of the others, ties counted half (McGraw & Wong 1992, "A common language effect size statistic", Psychological
-    Bulletin 111; Ruscio 2008, Psychological Methods 13). On normal values it equals Cohen's d; made of ranks alone, it
-    is moved neither by extreme values nor by skew, and it does not vanish where most values are zero.
+    The effect is √2·Φ⁻¹(A), where A is the probability that a customer of the segment has a higher value than
+    one of the others, ties counted half (McGraw & Wong 1992, "A common language effect size statistic",
+    Psychological Bulletin 111; Ruscio 2008, Psychological Methods 13). On normal values it equals Cohen's d;
+    made of ranks alone, it is moved neither by extreme values nor by skew, and it does not vanish where most
+    values are zero. Ranks see a hair's breadth as well as a gulf, though, such as that between two shrunken
+    rates; so an effect that the means, 1 % of the values at either end drawn in, do not show in the same
+    direction by at least `SLIGHT` counts as 0.
 
     Args:
         factors: one row a customer, float64; NaN is left out.
@@ -93,8 +99,19 @@ def measure_effects(factors: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
     higher = ((mean_rank - (inside + 1) / 2) / outside).where(known)
     least = 0.5 / (inside * outside).where(known)
     effects = np.sqrt(2.0) * norm.ppf(np.clip(higher.to_numpy(), least.to_numpy(), 1 - least.to_numpy()))
+    apart = np.sign(effects) * _compare_means(factors, segments).to_numpy() >= SLIGHT
+    shown = np.where(apart | np.isnan(effects), effects, 0.0)
     # Rounded, so that the order in which ranks are added up cannot show.
-    return pd.DataFrame(effects, index=higher.index.rename("segment_id"), columns=factors.columns).round(6)
+    return pd.DataFrame(shown, index=higher.index.rename("segment_id"), columns=factors.columns).round(6)
+
+
+def _compare_means(factors: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
+    """Difference of a segment's mean to all others' in standard deviations, extreme values drawn in."""
+    calm = factors.clip(factors.quantile(0.01), factors.quantile(0.99), axis=1)
+    by_segment = calm.groupby(segments)
+    inside, sums = by_segment.count(), by_segment.sum()
+    others = (calm.sum() - sums) / (calm.count() - inside)
+    return ((sums / inside - others) / calm.std().replace(0.0, np.nan)).round(9)
 
 
 def _count_usual_orders(factors: pd.DataFrame, segments: pd.Series) -> pd.Series | None:
@@ -142,7 +159,7 @@ def _describe_segment(
 
 
 def _choose_reasons(effects: pd.Series) -> list[str]:
-    """The factor with the largest effect of each family, largest first; effects too small to tell are left out."""
+    """The factor with the largest effect of each family, largest first; slight effects are left out."""
     known = effects.dropna()
     ordered = sorted(known.index, key=lambda name: (-abs(known[name]), name))
     strongest: dict[str, str] = {}
@@ -154,11 +171,8 @@ def _choose_reasons(effects: pd.Series) -> list[str]:
 def _write_effect(effect: float, inside: float, outside: float) -> str:
     strength = next(word for least, word in _STRENGTHS if abs(effect) >= least)
     direction = "higher" if effect > 0 else "lower"
-    return f"{strength}{direction} ({effect:+.1f}): {_write_number(inside)} against {_write_number(outside)}"
-
-
-def _write_number(number: float) -> str:
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.2g}"
+    size = f"{effect:+.1f}".replace("-", "−")
+    return f"{strength}{direction} ({size}): {write_number(inside)} against {write_number(outside)}"
 
 
 def _known(number: float) -> float | None:

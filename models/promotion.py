@@ -20,7 +20,7 @@ class PromotionSettings(BaseModel):
 
     Attributes:
         min_gain: the least gain in separation over the champion.
-        stability_mean: the least agreement between the model and itself on other customers, over all segments.
+        stability_mean: the least agreement of the model with models of other customers, over all segments.
         stability_min: the same for the least stable segment.
         smallest_share: the least share of customers in the smallest segment.
         outlier_share_max: the largest share of customers in no segment.
@@ -83,8 +83,8 @@ class PromotionDecision:
     """What happens to the challenger.
 
     Attributes:
-        decision: `first` (there was no champion), `promote`, `keep` (the champion stays) or `blocked` (the data
-            cannot be trusted, or there is neither a champion nor a challenger fit for use).
+        decision: `first` (there was no champion), `promote`, `keep` (the champion stays) or `blocked` (the
+            data cannot be trusted, or there is neither a champion nor a challenger fit for use).
         promote: whether the challenger becomes champion.
         reasons: a sentence for every rule, the ones that decided first.
         values: every number the rules looked at, ready for JSON.
@@ -100,6 +100,7 @@ class PromotionDecision:
 class _Finding:
     passed: bool
     sentence: str
+    known: bool = True
 
 
 def decide_promotion(
@@ -115,14 +116,14 @@ def decide_promotion(
     """Decide whether the challenger becomes champion.
 
     A data fault blocks. With a champion in place, the challenger must pass every gate of its own (admissible,
-    number and size of segments, outliers, stability) and then either gain `min_gain` with a lower bound above 0,
-    or be no worse (bound above −`non_inferiority`) than a champion that is over age or would itself not pass the
-    gates any more. Any number missing keeps the champion.
+    number and size of segments, outliers, stability) and then either gain `min_gain` with a lower bound above
+    0, or be no worse (bound above −`non_inferiority`) than a champion that is over age or is known not to
+    pass those gates itself. Any number missing keeps the champion.
 
     Without a champion there is nothing to protect, and a shop is better served by segments whose edges are
-    uncertain than by none: a first model must pass the gates on its segments' number and size and on outliers, and its
-    stability must have been measured, but it may fall short; the reason then calls it provisional, and by the rule
-    above it gives way to the first challenger that passes and is no worse. What is not measured blocks.
+    uncertain than by none: a first model must pass the gates on its segments' number and size and on
+    outliers, but may fall short in the others, as long as they were measured. The reason then calls it
+    provisional, and by the rule above it gives way to the first challenger that passes and is no worse.
 
     Args:
         challenger: the new model.
@@ -134,17 +135,18 @@ def decide_promotion(
         settings: the thresholds.
     """
     values = _list_values(challenger, champion, gain, champion_age_days, share_moved, data_fault)
-    shape, stability = _judge_shape(challenger, settings), _judge_stability(challenger, settings)
+    shape, fitness = _judge_shape(challenger, settings), _judge_fitness(challenger, settings)
     if data_fault:
         stays = "there is no champion yet" if champion is None else "the champion stays"
         findings = [_Finding(False, f"this week's data cannot be trusted ({data_fault}): {stays}")]
         decision: Decision = "blocked"
     elif champion is None:
-        decision, findings = _decide_first(challenger, shape, stability)
+        decision, findings = _decide_first(shape, fitness)
     else:
-        weak = [f for f in (*_judge_shape(champion, settings), *_judge_stability(champion, settings)) if not f.passed]
+        own = [*_judge_shape(champion, settings), *_judge_fitness(champion, settings)]
+        weak = [finding for finding in own if finding.known and not finding.passed]
         contest = _judge_contest(gain, champion_age_days, weak, settings)
-        findings = [contest, *shape, *stability, _judge_movement(share_moved)]
+        findings = [contest, *shape, *fitness, _judge_movement(share_moved)]
         decision = "promote" if all(finding.passed for finding in findings) else "keep"
     ordered = findings if decision == "promote" else sorted(findings, key=lambda finding: finding.passed)
     reasons = tuple(finding.sentence for finding in ordered)
@@ -152,39 +154,39 @@ def decide_promotion(
 
 
 def _decide_first(
-    challenger: GateValues, shape: Sequence[_Finding], stability: Sequence[_Finding]
+    shape: Sequence[_Finding], fitness: Sequence[_Finding]
 ) -> tuple[Decision, list[_Finding]]:
-    measured = _is_number(challenger.stability) and _is_number(challenger.stability_min)
-    findings = [*shape, *stability]
-    if not measured or not all(finding.passed for finding in shape):
+    findings = [*shape, *fitness]
+    if not all(finding.known for finding in findings) or not all(finding.passed for finding in shape):
         opening = _Finding(False, "there is no champion, and the first model is not fit for use")
         return "blocked", [opening, *findings]
-    if all(finding.passed for finding in stability):
+    if all(finding.passed for finding in fitness):
         return "first", [_Finding(False, "there was no champion: the first model is installed"), *findings]
     opening = _Finding(
-        False, "there was no champion: the first model is installed provisionally, its segments may still shift"
+        False,
+        "there was no champion: the first model is installed provisionally, its segments may still shift",
     )
     return "first", [opening, *findings]
 
 
 def _judge_shape(model: GateValues, settings: PromotionSettings) -> list[_Finding]:
-    findings = []
-    if not model.admissible:
-        findings.append(_Finding(False, f"the search found it not fit for use: {model.reason or 'no reason given'}"))
-    findings.append(_Finding(model.segments >= 2, f"{model.segments} segments (at least 2)"))
     smallest, outliers = settings.smallest_share, settings.outlier_share_max
-    findings.append(
-        _compare("the smallest segment holds", model.smallest_share, at_least=smallest, unit="share")
-    )
-    findings.append(_compare("customers in no segment:", model.outlier_share, at_most=outliers, unit="share"))
-    return findings
-
-
-def _judge_stability(model: GateValues, settings: PromotionSettings) -> list[_Finding]:
     return [
+        _Finding(model.segments >= 2, f"{model.segments} segments (at least 2)"),
+        _compare("the smallest segment holds", model.smallest_share, at_least=smallest, unit="share"),
+        _compare("customers in no segment:", model.outlier_share, at_most=outliers, unit="share"),
+    ]
+
+
+def _judge_fitness(model: GateValues, settings: PromotionSettings) -> list[_Finding]:
+    findings = [
         _compare("stability", model.stability, at_least=settings.stability_mean),
         _compare("stability of the least stable segment", model.stability_min, at_least=settings.stability_min),
     ]
+    if not model.admissible:
+        reason = model.reason or "no reason given"
+        findings.append(_Finding(False, f"the search found the model not fit for use: {reason}"))
+    return findings
 
 
 def _compare(
@@ -196,9 +198,11 @@ def _compare(
     unit: Literal["number", "share"] = "number",
 ) -> _Finding:
     """Whether the value lies within the bound, in words. A missing number does not."""
-    bound = f"at least {_write(at_least, unit)}" if at_least > -math.inf else f"at most {_write(at_most, unit)}"
+    bound = (
+        f"at least {_write(at_least, unit)}" if at_least > -math.inf else f"at most {_write(at_most, unit)}"
+    )
     if value is None or not _is_number(value):
-        return _Finding(False, f"{name} unknown ({bound})")
+        return _Finding(False, f"{name} unknown ({bound})", known=False)
     return _Finding(at_least <= value <= at_most, f"{name} {_write(value, unit)} ({bound})")
 
 
@@ -212,17 +216,19 @@ def _judge_contest(
         return _Finding(False, "the champion's age is unknown")
     detectable = f", {gain.detectable:.3f} could have been noticed" if _is_number(gain.detectable) else ""
     measured = f"gain in separation {gain.gain:+.3f}, lower bound {gain.low:+.3f}{detectable}"
+    better = f"at least {settings.min_gain:.3f}, bound above 0"
     if gain.low > 0 and gain.gain >= settings.min_gain:
-        return _Finding(True, f"{measured} (at least {settings.min_gain:.3f}, bound above 0)")
-    no_worse = gain.low > -settings.non_inferiority
-    margin = f"bound above −{settings.non_inferiority:.3f}"
+        return _Finding(True, f"the challenger is better: {measured} ({better})")
     if age > settings.max_age_days:
-        old = f"the champion is {age:.0f} days old (at most {settings.max_age_days})"
-        return _Finding(no_worse, f"{measured}: {'not worse' if no_worse else 'not shown to be no worse'} ({margin}), and {old}")
-    if weak:
-        fails = f"the champion does not pass itself: {weak[0].sentence}"
-        return _Finding(no_worse, f"{measured}: {'not worse' if no_worse else 'not shown to be no worse'} ({margin}), and {fails}")
-    return _Finding(False, f"{measured} (at least {settings.min_gain:.3f}, bound above 0)")
+        due = f"the champion is {age:.0f} days old (at most {settings.max_age_days})"
+    elif weak:
+        due = f"the champion does not pass itself ({weak[0].sentence})"
+    else:
+        return _Finding(False, f"the challenger is not clearly better: {measured} ({better})")
+    margin = f"bound above {-settings.non_inferiority:+.3f}"
+    if gain.low > -settings.non_inferiority:
+        return _Finding(True, f"{due} and the challenger is no worse: {measured} ({margin})")
+    return _Finding(False, f"{due}, but the challenger may be worse: {measured} ({margin})")
 
 
 def _judge_movement(share_moved: float | None) -> _Finding:
@@ -240,7 +246,10 @@ def _list_values(
     data_fault: str | None,
 ) -> dict[str, Any]:
     def clean(values: dict[str, Any]) -> dict[str, Any]:
-        return {name: value if not isinstance(value, float) or _is_number(value) else None for name, value in values.items()}
+        return {
+            name: value if not isinstance(value, float) or _is_number(value) else None
+            for name, value in values.items()
+        }
 
     compared = {name: getattr(gain, name) if gain else None for name in ("gain", "low", "detectable")}
     others = {"champion_age_days": champion_age_days, "share_moved": share_moved, "data_fault": data_fault}
@@ -257,4 +266,4 @@ def _is_number(value: float) -> bool:
 
 
 def _write(value: float, unit: str) -> str:
-    return f"{value:.1%}".replace("%", " %") if unit == "share" else f"{value:.2f}"
+    return f"{value * 100:.2f} %" if unit == "share" else f"{value:.3f}"

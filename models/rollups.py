@@ -122,11 +122,12 @@ def roll_up(
 
 
 def _count(condition: ibis.expr.types.BooleanValue) -> ibis.expr.types.FloatingValue:
-    return condition.ifelse(1.0, 0.0).sum()
+    # Whole numbers first: a literal 1.0 is a decimal to DuckDB, and so would be its sum.
+    return condition.ifelse(1, 0).sum().cast("float64")
 
 
 def _money(column: str, kind: str) -> ibis.expr.types.FloatingValue:
-    return (_.kind == kind).ifelse(_[column].coalesce(0.0), 0.0).sum()
+    return (_.kind == kind).ifelse(_[column], ibis.null("float64")).sum().coalesce(0.0).cast("float64")
 
 
 def _activity_by_day(events: ibis.Table, mobile: tuple[str, ...]) -> ibis.Table:

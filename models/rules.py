@@ -51,9 +51,9 @@ class Rule:
 def explain_segment(factors: pd.DataFrame, members: pd.Series) -> Rule:
     """The rule that describes a segment best among those a shallow decision tree finds.
 
-    A tree of depth 4 (Breiman et al. 1984, CART) is grown for the segment against all others. Each of its nodes is a
-    rule; the one with the best F1 score is taken, the shorter where two are equal. Bounds are rounded before they
-    are judged, so that precision and recall are those of the rule as it is written.
+    A tree of depth 4 (Breiman et al. 1984, CART) is grown for the segment against all others. Each of its
+    nodes is a rule; the one with the best F1 score is taken, the shorter where two are equal. Bounds are
+    rounded before they are judged, so that precision and recall are those of the rule as it is written.
 
     Args:
         factors: one row a customer, float64; may hold NaN.
@@ -84,7 +84,9 @@ def _list_paths(factors: pd.DataFrame, belongs: np.ndarray) -> Iterator[tuple[Co
     while open_nodes:
         node, bounds = open_nodes.pop()
         if bounds:
-            yield tuple(_write_condition(name, *bounds[name], factors, whole=whole[name]) for name in sorted(bounds))
+            yield tuple(
+                _write_condition(name, *bounds[name], factors, whole=whole[name]) for name in sorted(bounds)
+            )
         if tree.children_left[node] < 0:
             continue
         name = str(factors.columns[tree.feature[node]])
@@ -108,7 +110,9 @@ def _grow_tree(factors: pd.DataFrame, belongs: np.ndarray) -> Any:
     return tree.fit(filled.to_numpy(), target).tree_
 
 
-def _score(conditions: tuple[Condition, ...], factors: pd.DataFrame, belongs: np.ndarray) -> tuple[float, float]:
+def _score(
+    conditions: tuple[Condition, ...], factors: pd.DataFrame, belongs: np.ndarray
+) -> tuple[float, float]:
     meets = np.logical_and.reduce([condition.holds(factors) for condition in conditions])
     hits = int((meets & belongs).sum())
     return hits / max(int(meets.sum()), 1), hits / int(belongs.sum())
@@ -124,28 +128,35 @@ def _round_bound(bound: float, *, whole: bool) -> float:
     return float(math.floor(bound)) if whole else float(f"{bound:.3g}")
 
 
-def _write_condition(name: str, above: float, at_most: float, factors: pd.DataFrame, *, whole: bool) -> Condition:
+def _write_condition(
+    name: str, above: float, at_most: float, factors: pd.DataFrame, *, whole: bool
+) -> Condition:
     percent = name.endswith(("_share", "_rate", "_abandonment")) and bool(factors[name].max() <= 1)
-    least = above + 1 if whole else above
-    low, high = _write_value(least, percent=percent), _write_value(at_most, percent=percent)
-    parts = []
-    if above > -math.inf:
-        parts.append(f"at least {low}" if whole else f"above {low}")
-    if at_most < math.inf:
-        parts.append(f"at most {high}")
-    bounds = " and ".join(parts) if not (whole and least == at_most) else f"exactly {high}"
-    return Condition(name, above, at_most, f"{label_factor(name)} {bounds}")
+    label, least = label_factor(name), above + 1 if whole else above
+    low, high = write_number(least, percent=percent), write_number(at_most, percent=percent)
+    if whole and at_most == 0 and factors[name].min() >= 0 and not label.startswith("days"):
+        text = f"no {label}"
+    elif whole and least == at_most:
+        text = f"{label} exactly {high}"
+    else:
+        from_text = [f"at least {low}" if whole else f"above {low}"] if above > -math.inf else []
+        to_text = [f"at most {high}"] if at_most < math.inf else []
+        text = f"{label} {' and '.join(from_text + to_text)}"
+    return Condition(name, above, at_most, text)
 
 
-def _write_value(value: float, *, percent: bool) -> str:
+def write_number(value: float, *, percent: bool = False) -> str:
+    """A number for reading, to three significant digits or whole, with a proper minus."""
     if not math.isfinite(value):
-        return ""
+        return "unknown"
     if percent:
-        return f"{value * 100:.3g} %"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        return f"{value * 100:.3g} %".replace("-", "−")
+    return (f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}").replace("-", "−")
 
 
 def _write_rule(conditions: tuple[Condition, ...], precision: float, recall: float) -> str:
     joined = "; ".join(condition.text for condition in conditions)
     found, right = f"{recall * 100:.0f} %", f"{precision * 100:.0f} %"
-    return f"{joined[0].upper()}{joined[1:]} (finds {found} of the segment; {right} of those found belong to it)"
+    return (
+        f"{joined[0].upper()}{joined[1:]} (finds {found} of the segment; {right} of those found belong to it)"
+    )

@@ -57,8 +57,8 @@ def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
     recent = events.filter(
         (_.occurred_at < ibis.literal(until)) & (_.occurred_at >= ibis.literal(until - timedelta(weeks=WEEKS_WATCHED)))
     )
-    age = (ibis.literal(until).cast("timestamp").epoch_seconds() - 1 - _.occurred_at.epoch_seconds()).cast("float64")
-    weeks = recent.mutate(weeks_ago=(age / (7 * 86400.0)).floor().cast("int64"))
+    age = ibis.literal(int(until.timestamp()) - 1) - recent.occurred_at.epoch_seconds()
+    weeks = recent.mutate(weeks_ago=(age.cast("float64") / (7 * 86400.0)).floor().cast("int64"))
     counted = (
         weeks.group_by("source", "weeks_ago")
         .aggregate(rows=_.count(), mean_value=_.value.mean())

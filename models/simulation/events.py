@@ -15,8 +15,8 @@ from models.simulation.sessions import (
     STORE,
     build_sessions,
     draw_categories,
-    hang_keys,
-    tell_second,
+    find_second,
+    index_keys,
 )
 
 SOURCES = ("web", "app", "crm", "social", "offline")
@@ -96,12 +96,12 @@ def _build_store_events(
 ) -> pd.DataFrame:
     inside = visits[visits["channel"] == STORE]
     came = _record(
-        "store_visit", inside["person"], tell_second(inside["day"]), source="offline", channel=STORE
+        "store_visit", inside["person"], find_second(inside["day"]), source="offline", channel=STORE
     )
     till = inside[inside["buys"]]
     minutes = rng.integers(5, 40, len(till))
     paid = _record(
-        "purchase", till["person"], tell_second(till["day"]) + 60 * minutes, source="offline", channel=STORE
+        "purchase", till["person"], find_second(till["day"]) + 60 * minutes, source="offline", channel=STORE
     )
     paid["category"] = draw_categories(people, till["person"].to_numpy(), rng=rng)
     for column in ("order", "value", "discount", "margin", "quantity", "campaign"):
@@ -113,7 +113,7 @@ def _build_refunds(people: pd.DataFrame, visits: pd.DataFrame, *, rng: np.random
     """Some orders come back 3 to 14 days later, whole or in part; what a campaign added is kept."""
     orders = visits[visits["buys"] & (visits["campaign"] < 0)]
     returned = orders[rng.random(len(orders)) < people["returns"].to_numpy()[orders["person"]]]
-    second = tell_second(returned["day"] + rng.uniform(3, 14, len(returned)))
+    second = find_second(returned["day"] + rng.uniform(3, 14, len(returned)))
     at_till = (returned["channel"] == STORE).to_numpy()
     refunds = _record("refund", returned["person"], second, source=np.where(at_till, "offline", "crm"))
     refunds["channel"] = np.where(at_till, STORE, -1)
@@ -147,7 +147,7 @@ def _build_messages(
     quits = listed & opened & (rng.random(len(sent)) < _UNSUBSCRIBES)
     np.minimum.at(quit_on, sent["person"].to_numpy()[quits], day[quits])
     listed &= day <= quit_on[sent["person"].to_numpy()]
-    second = tell_second(day) + rng.integers(0, 3600, len(sent))
+    second = find_second(day) + rng.integers(0, 3600, len(sent))
     open_second = second + np.minimum(60 + rng.exponential(3 * 3600, len(sent)), 12 * 3600).astype(np.int64)
     later = rng.integers(20, 240, len(sent))
     steps = {
@@ -171,8 +171,8 @@ def _build_pushes(
     people: pd.DataFrame, keys: pd.DataFrame, calendar: Calendar, *, rng: np.random.Generator
 ) -> pd.DataFrame:
     person, day = _scatter(people, people["push"].where(people["has_device"], 0.0), calendar, rng=rng)
-    pushes = _record("push_open", person, tell_second(day), source="app", channel=APP)
-    pushes["app_device"] = hang_keys(keys, "device", people=len(people)).first[person]
+    pushes = _record("push_open", person, find_second(day), source="app", channel=APP)
+    pushes["app_device"] = index_keys(keys, "device", people=len(people)).first[person]
     return pushes.assign(device=DEVICES.index("mobile"), mailed=True)
 
 
@@ -192,7 +192,7 @@ def _build_ads(
     planned = planned[planned["day"] < people["left"].to_numpy()[planned["person"]]]
     planned = planned.assign(day=planned["day"] + rng.random(len(planned)))
     shown = pd.concat([shown, planned], ignore_index=True)
-    second = tell_second(shown["day"])
+    second = find_second(shown["day"])
     clicks = rng.random(len(shown)) < _AD_CLICKS
     seen = _record("ad_impression", shown["person"], second, source="web")
     clicked = _record("ad_click", shown["person"][clicks], second[clicks] + 5, source="web")
@@ -203,7 +203,7 @@ def _build_ads(
         ],
         ignore_index=True,
     )
-    return ads.assign(cookie=hang_keys(keys, "cookie", people=len(people)).first[ads["person"]])
+    return ads.assign(cookie=index_keys(keys, "cookie", people=len(people)).first[ads["person"]])
 
 
 def _build_social(people: pd.DataFrame, calendar: Calendar, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -211,7 +211,7 @@ def _build_social(people: pd.DataFrame, calendar: Calendar, *, rng: np.random.Ge
     kind = np.array(_SOCIAL_KINDS)[
         rng.choice(len(_SOCIAL_KINDS), size=len(person), p=[0.60, 0.14, 0.16, 0.10])
     ]
-    social = _record(kind, person, tell_second(day), source="social")
+    social = _record(kind, person, find_second(day), source="social")
     social = social.sort_values(["person", "second"], kind="stable", ignore_index=True)
     return social.assign(mailed=(rng.random(len(social)) < 0.35) | ~social["person"].duplicated())
 
@@ -219,9 +219,9 @@ def _build_social(people: pd.DataFrame, calendar: Calendar, *, rng: np.random.Ge
 def _build_service(people: pd.DataFrame, calendar: Calendar, *, rng: np.random.Generator) -> pd.DataFrame:
     person, day = _scatter(people, people["service"], calendar, rng=rng)
     kind = np.where(rng.random(len(person)) < 0.25, "complaint", "support_ticket")
-    service = _record(kind, person, tell_second(day), source="crm")
+    service = _record(kind, person, find_second(day), source="crm")
     newcomer = np.flatnonzero((people["arrived"] >= 0) & (people["arrived"] < calendar.days))
-    joined = _record("registration", newcomer, tell_second(people["arrived"].iloc[newcomer]), source="crm")
+    joined = _record("registration", newcomer, find_second(people["arrived"].iloc[newcomer]), source="crm")
     return pd.concat([service, joined], ignore_index=True).assign(mailed=True)
 
 

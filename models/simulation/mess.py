@@ -23,9 +23,7 @@ WORST_SHARE = 0.04  # broken rows never make up more of what a source delivers f
 _LATE_SHARE, _DUPLICATE_SHARE = 0.010, 0.007
 _FLAW_SHARES = (0.0010, 0.0008, 0.0005, 0.0010, 0.0008, 0.0020, 0.00005)
 _MONEY_FLAWS = ("negative_value", "text_value")
-_TYPED_SOURCE = (
-    "app"  # its format has types: text in a number cannot occur there, an unreadable time is a null
-)
+_TYPED_SOURCE = "app"  # Parquet has types: no text in a number there, and an unreadable time is a null
 
 
 def deliver_late(events: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:

@@ -19,7 +19,7 @@ _LOGIN = np.array([0.45, 0.80])  # chance that a web or app session is logged in
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRing:
+class KeyIndex:
     """Where the keys of each person start in the list of cookies or devices, and how many there are."""
 
     first: np.ndarray
@@ -31,13 +31,13 @@ class KeyRing:
         return self.first[person] + second
 
 
-def hang_keys(keys: pd.DataFrame, kind: str, *, people: int) -> KeyRing:
-    """The ring of one key kind; keys of a person stand next to each other in `keys`."""
+def index_keys(keys: pd.DataFrame, kind: str, *, people: int) -> KeyIndex:
+    """The index of one key kind; keys of a person stand next to each other in `keys`."""
     count = np.bincount(keys.loc[keys["key_kind"] == kind, "person"], minlength=people)
-    return KeyRing(first=np.cumsum(count) - count, count=count)
+    return KeyIndex(first=np.cumsum(count) - count, count=count)
 
 
-def tell_second(day: pd.Series | np.ndarray) -> np.ndarray:
+def find_second(day: pd.Series | np.ndarray) -> np.ndarray:
     """Local seconds since the first day's midnight of moments given in days, set within opening hours."""
     moment = np.asarray(day, dtype=float)
     midnight = np.floor(moment)
@@ -74,9 +74,9 @@ def build_sessions(
     length = own["session_s"].to_numpy() * rng.lognormal(-0.08, 0.4, len(online))
     length = np.clip(np.where(bounced, 8 + 0.05 * length, length), 5, _LONGEST_S).astype(np.int64)
     in_app = (online["channel"] == APP).to_numpy()
-    cookie = np.where(in_app, -1, hang_keys(keys, "cookie", people=len(people)).pick(person, rng=rng))
-    app_device = np.where(in_app, hang_keys(keys, "device", people=len(people)).pick(person, rng=rng), -1)
-    start = tell_second(online["day"])
+    cookie = np.where(in_app, -1, index_keys(keys, "cookie", people=len(people)).pick(person, rng=rng))
+    app_device = np.where(in_app, index_keys(keys, "device", people=len(people)).pick(person, rng=rng), -1)
+    start = find_second(online["day"])
     mailed = rng.random(len(online)) < _LOGIN[in_app.astype(int)]
     mailed |= (
         (counts[:, STAGES.index("checkout")] > 0) | _is_last(cookie, start) | _is_last(app_device, start)

@@ -52,7 +52,7 @@ def select_audience(tables: Mapping[str, ibis.Table], export: Export, as_of: dat
 def find_control_customers(
     assignments: ibis.Table, campaigns: ibis.Table | None, *, as_of: date
 ) -> ibis.Table:
-    """Customers in the control group of a campaign that has not ended before `as_of`, or is announced.
+    """Customers in the control group of a campaign that had not ended before `as_of`, begun or not.
 
     A campaign nothing is known of counts as running.
     """
