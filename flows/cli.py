@@ -101,7 +101,7 @@ def forget(
     """Erase a person from every table and its history."""
     if "=" not in key:
         raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
-    _run_flow("forget_customer", config, None, key, as_json=as_json, debug=debug, show="show_facts")
+    _run_flow("forget_customer", config, None, *_hash_key(key, config), as_json=as_json, debug=debug, show="show_facts")
 
 
 @app.command()
@@ -183,6 +183,16 @@ def init(
         return draft_config(file, config)
 
     _run(run, as_json=as_json, debug=debug, show="show_facts")
+
+
+def _hash_key(key: str, config: Path) -> tuple[str, str]:
+    """The key is hashed here, at the door: whatever is given to a flow is kept by Prefect."""
+    from flows.settings import load_settings
+    from tasks.pseudonyms import hash_identity, read_secret
+
+    settings = load_settings(config)
+    kind, _, value = key.partition("=")
+    return kind, hash_identity(kind, value, secret=read_secret(settings.home, settings.pseudonym_key))
 
 
 def _day(as_of: datetime | None) -> Any:

@@ -20,7 +20,8 @@ from models.mapping import Source
 from models.promotion import PromotionSettings
 from models.search import TrainingSettings
 from monitoring.drift import DriftSettings
-from monitoring.experiments import MeasurementSettings
+from models.rollups import end_of_day
+from monitoring.experiments import Campaign, MeasurementSettings
 from tasks.destinations import Export
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -67,6 +68,20 @@ class PlannedCampaign(Section):
     control_share: float = Field(default=0.2, gt=0, lt=1)
     primary_metric: str = "conversion"
     conversion_kind: str = "purchase"
+
+    def terms(self, timezone: str) -> Campaign:
+        """The campaign as it is measured: whole days in the shop's timezone, the last one included."""
+        first = self.starts_at - timedelta(days=1)
+        return Campaign(
+            campaign_id=self.campaign_id,
+            name=self.name,
+            channel=self.channel,
+            starts_at=end_of_day(first, timezone=timezone),
+            ends_at=end_of_day(self.ends_at, timezone=timezone),
+            primary_metric=self.primary_metric,
+            conversion_kind=self.conversion_kind,
+            control_share=self.control_share,
+        )
 
     @model_validator(mode="after")
     def _ends_after_start(self) -> PlannedCampaign:
@@ -133,6 +148,14 @@ class Settings(BaseSettings):
         """Where the report sites go: under `home`, or beside the file where `home` is a URI."""
         home = Path(self.base) / "var" if "://" in self.home else Path(self.home)
         return home / "reports"
+
+    def find_campaign(self, campaign_id: str) -> PlannedCampaign:
+        """The `[[campaigns]]` section of that id."""
+        for campaign in self.campaigns:
+            if campaign.campaign_id == campaign_id:
+                return campaign
+        known = ", ".join(c.campaign_id for c in self.campaigns) or "none"
+        raise ConfigError(f"there is no [[campaigns]] section with campaign_id '{campaign_id}'; there are: {known}")
 
     def last_whole_day(self, now: datetime) -> date:
         """The default `as_of`: yesterday in the shop's timezone."""

@@ -14,11 +14,12 @@ from tasks.features import compute_features, compute_history, roll_up_events
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
-from tasks.promotion import judge_challenger, settle_promotions
+from tasks.promotion import judge_challenger, load_champion, settle_promotions
 from tasks.pseudonyms import read_secret
 from tasks.registry import open_registry
-from tasks.reporting import build_reports, publish_reports
+from tasks.reporting import build_reports, show_reports
 from tasks.scoring import score_customers
+from tasks.snapshots import read_snapshot
 from tasks.training import train_challenger
 
 
@@ -57,23 +58,28 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
             history = compute_history(
                 lake, as_of=day, days=settings.features.outcome_days, consent_default=consent
             )
+        champion = load_champion(lake, registry, as_of=day)
         with clock.stage("drift"):
-            drift = watch_drift(lake, registry, factors, as_of=day, faults=faults, settings=settings.drift)
+            reference = read_snapshot(lake, champion)
+            drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
         with clock.stage("training"):
             challenger = train_challenger(
-                lake, registry, factors, history, as_of=day, settings=settings.training
+                lake, registry, factors, history, champion, as_of=day, settings=settings.training
             )
         with clock.stage("promotion"):
             promotion = judge_challenger(
-                lake, registry, challenger, factors, history,
+                lake, challenger, champion, history,
                 as_of=day, data_fault=drift.data_fault, settings=settings.promotion,
             )  # fmt: skip
         with clock.stage("score"):
             scored = score_customers(
-                lake, registry, factors, as_of=day, version=promotion.champion_version, owner_names=settings.segments.names
+                lake, promotion.segmenter, factors, as_of=day, version=promotion.champion_version,
+                states=promotion.states, owner_names=settings.segments.names,
             )  # fmt: skip
         with clock.stage("measure"):
-            campaigns = measure_campaigns(lake, as_of=day, timezone=settings.timezone, settings=settings.measurement)
+            campaigns = measure_campaigns(
+                lake, as_of=day, timezone=settings.timezone, settings=settings.measurement
+            )
         summary = {
             "as_of": str(day),
             "run_id": run.run_id,
@@ -88,10 +94,10 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
         with clock.stage("report"):
             report = build_reports(
                 lake, summary, factors, scored, challenger, drift, title=settings.report.title,
-                currency=settings.currency, folder=settings.reports_folder,
+                currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder,
             )  # fmt: skip
             summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
             lake.commit(run, summary)
             settle_promotions(lake, registry)
-            publish_reports(report)
+            show_reports(report)
     return summary

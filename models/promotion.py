@@ -6,7 +6,7 @@ Every rule is a named threshold and gives a sentence with its numbers. What cann
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -62,6 +62,17 @@ class GateValues:
     separation: float | None = None
     admissible: bool = True
     reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values by name, ready for JSON: unknown numbers are None."""
+        return {name: _clean(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GateValues:
+        """The values out of `to_dict`; numbers unknown or absent are NaN."""
+        numbers = ("smallest_share", "outlier_share", "stability", "stability_min")
+        unknown = {name: math.nan for name in numbers if values.get(name) is None}
+        return cls(**{**values, **unknown})
 
 
 class Gain(Protocol):
@@ -153,9 +164,7 @@ def decide_promotion(
     return PromotionDecision(decision, decision in ("first", "promote"), reasons, values)
 
 
-def _decide_first(
-    shape: Sequence[_Finding], fitness: Sequence[_Finding]
-) -> tuple[Decision, list[_Finding]]:
+def _decide_first(shape: Sequence[_Finding], fitness: Sequence[_Finding]) -> tuple[Decision, list[_Finding]]:
     findings = [*shape, *fitness]
     if not all(finding.known for finding in findings) or not all(finding.passed for finding in shape):
         opening = _Finding(False, "there is no champion, and the first model is not fit for use")
@@ -179,9 +188,10 @@ def _judge_shape(model: GateValues, settings: PromotionSettings) -> list[_Findin
 
 
 def _judge_fitness(model: GateValues, settings: PromotionSettings) -> list[_Finding]:
+    least = settings.stability_min
     findings = [
         _compare("stability", model.stability, at_least=settings.stability_mean),
-        _compare("stability of the least stable segment", model.stability_min, at_least=settings.stability_min),
+        _compare("stability of the least stable segment", model.stability_min, at_least=least),
     ]
     if not model.admissible:
         reason = model.reason or "no reason given"
@@ -245,20 +255,20 @@ def _list_values(
     share_moved: float | None,
     data_fault: str | None,
 ) -> dict[str, Any]:
-    def clean(values: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: value if not isinstance(value, float) or _is_number(value) else None
-            for name, value in values.items()
-        }
-
-    compared = {name: getattr(gain, name) if gain else None for name in ("gain", "low", "detectable")}
-    others = {"champion_age_days": champion_age_days, "share_moved": share_moved, "data_fault": data_fault}
+    compared = {name: _clean(getattr(gain, name, None)) for name in ("gain", "low", "detectable")}
     return {
-        "challenger": clean(asdict(challenger)),
-        "champion": clean(asdict(champion)) if champion else None,
-        **clean(compared),
-        **clean(others),
+        "challenger": challenger.to_dict(),
+        "champion": champion.to_dict() if champion else None,
+        **compared,
+        "champion_age_days": _clean(champion_age_days),
+        "share_moved": _clean(share_moved),
+        "data_fault": data_fault,
     }
+
+
+def _clean(value: Any) -> Any:
+    """JSON has no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_number(value: float) -> bool:

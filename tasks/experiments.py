@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pandas as pd
 import pyarrow
@@ -65,7 +63,7 @@ def _measure(
         churn_days=settings.churn_days, margin_rate=settings.margin_rate,
     )  # fmt: skip
     return measure_campaign(
-        outcomes.cache(),
+        outcomes,
         campaign=campaign,
         costs=_read_costs(lake, campaign, as_of=as_of),
         settings=settings,
@@ -82,34 +80,35 @@ def _read_costs(lake: Lake, campaign: Campaign, *, as_of: date) -> pd.DataFrame:
     return ours.select("arm", "amount").to_pandas()
 
 
-def store_assignment(
-    lake: Lake, campaign: Mapping[str, Any], assigned: pd.DataFrame, *, model_version: str | None
-) -> None:
+_ASSIGNMENTS = pyarrow.schema(
+    [
+        ("campaign_id", pyarrow.string()),
+        ("customer_id", pyarrow.string()),
+        ("arm", pyarrow.string()),
+        ("assigned_at", pyarrow.timestamp("us", "UTC")),
+        ("segment_id", pyarrow.int64()),
+        ("model_version", pyarrow.string()),
+    ]
+)
+_CAMPAIGNS = pyarrow.schema(
+    [
+        ("campaign_id", pyarrow.string()),
+        ("name", pyarrow.string()),
+        ("channel", pyarrow.string()),
+        ("starts_at", pyarrow.timestamp("us", "UTC")),
+        ("ends_at", pyarrow.timestamp("us", "UTC")),
+        ("primary_metric", pyarrow.string()),
+        ("control_share", pyarrow.float64()),
+    ]
+)
+
+
+def store_assignment(lake: Lake, campaign: Campaign, assigned: pd.DataFrame, *, model_version: str) -> None:
     """Write a planned campaign and who is in which arm; planning it again replaces both."""
+    where = "campaign_id = '{}'".format(campaign.campaign_id.replace("'", "''"))
     now = datetime.now(UTC).replace(microsecond=0)
-    name = str(campaign["campaign_id"]).replace("'", "''")
-    schema = pyarrow.schema(
-        [
-            ("campaign_id", pyarrow.string()),
-            ("customer_id", pyarrow.string()),
-            ("arm", pyarrow.string()),
-            ("assigned_at", pyarrow.timestamp("us", "UTC")),
-            ("segment_id", pyarrow.int64()),
-            ("model_version", pyarrow.string()),
-        ]
-    )
-    frame = assigned.assign(campaign_id=campaign["campaign_id"], assigned_at=now, model_version=model_version)
-    rows = pyarrow.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
-    lake.overwrite("assignments", rows, where=f"campaign_id = '{name}'")
-    about = pyarrow.schema(
-        [
-            ("campaign_id", pyarrow.string()),
-            ("name", pyarrow.string()),
-            ("channel", pyarrow.string()),
-            ("starts_at", pyarrow.timestamp("us", "UTC")),
-            ("ends_at", pyarrow.timestamp("us", "UTC")),
-            ("primary_metric", pyarrow.string()),
-            ("control_share", pyarrow.float64()),
-        ]
-    )
-    lake.overwrite("campaigns", pyarrow.Table.from_pylist([dict(campaign)], schema=about), where=f"campaign_id = '{name}'")
+    rows = assigned.assign(campaign_id=campaign.campaign_id, assigned_at=now, model_version=model_version)
+    table = pyarrow.Table.from_pandas(rows[_ASSIGNMENTS.names], schema=_ASSIGNMENTS, preserve_index=False)
+    lake.overwrite("assignments", table, where=where)
+    about = {name: getattr(campaign, name) for name in _CAMPAIGNS.names}
+    lake.overwrite("campaigns", pyarrow.Table.from_pylist([about], schema=_CAMPAIGNS), where=where)

@@ -106,7 +106,8 @@ def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default
 
 
 def _by_customer(table: ibis.Table) -> pd.DataFrame:
-    return table.order_by("customer_id").to_pandas().set_index("customer_id")
+    # A sum's last bits depend on the order threads finish in; a model must not.
+    return table.order_by("customer_id").to_pandas().set_index("customer_id").round(6)
 
 
 def _span(lake: Lake, events: ibis.Table) -> tuple[date, date]:

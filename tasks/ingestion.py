@@ -88,7 +88,8 @@ def ingest_sources(
         staged = stage_source(con, source, files, secret=secret, latest=latest, kinds=kinds)
         _refuse_bad_source(source, staged)
         count = intake.by_source[source.name]
-        count.read, count.filtered, count.quarantined = staged.read, staged.filtered, staged.bad
+        count.read, count.quarantined = staged.read, staged.bad
+        count.filtered = staged.filtered + _set_aside_forgotten(lake, source)
         if staged.read == 0:
             intake.warnings.append(f"sources.{source.name}: {len(files)} new file(s) hold no rows")
     if any(waiting.values()):
@@ -135,6 +136,19 @@ def _refuse_bad_source(source: Source, staged: Staged) -> None:
             f"({staged.bad / considered:.1%}, allowed max_bad_share = {source.max_bad_share:g}): {commonest}. "
             f"First example: {str(example)[:300]}"
         )
+
+
+def _set_aside_forgotten(lake: Lake, source: Source) -> int:
+    """Rows of people who asked to be forgotten are not taken in again."""
+    if not lake.has("suppressions") or source.table not in PERSON_TABLES:
+        return 0
+    forgotten = f"SELECT list(key_kind || ':' || key_hash) FROM \"{lake.table('suppressions').get_name()}\""
+    done = lake.engine.con.execute(
+        f"DELETE FROM staged_{source.table} WHERE _source = $name AND len(_reasons) = 0 AND "
+        f"list_has_any(list_transform(_keys, lambda k: k.kind || ':' || k.hash), ({forgotten}))",
+        {"name": source.name},
+    ).fetchone()
+    return int(done[0]) if done else 0
 
 
 def _join_customers(lake: Lake, intake: Intake) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import ibis
 import pyarrow
+import pyarrow.compute
 from deltalake import DeltaTable, write_deltalake
 from filelock import FileLock, Timeout
 
@@ -113,12 +114,40 @@ class Lake:
         )
         self.versions[name] = DeltaTable(self.uri(name)).version()
 
+    def remove_customers(self, name: str, people: pyarrow.Table) -> int:
+        """Delete the rows of some customers (`customer_id`), and say how many there were."""
+        delta = DeltaTable(self.uri(name))
+        # A merge, because a predicate with the ids in it would stay in the log.
+        done = (
+            delta.merge(people, predicate="t.customer_id = s.customer_id", source_alias="s", target_alias="t")
+            .when_matched_delete()
+            .execute()
+        )
+        self.versions[name] = DeltaTable(self.uri(name)).version()
+        return int(done["num_target_rows_deleted"])
+
+    def purge_history(self, run: Run, summary: Mapping[str, Any]) -> None:
+        """Remove every file and log entry that only earlier versions need. To be called after `commit`.
+
+        Vacuuming makes versions of its own, so the run is put on record again with these before the log entries
+        of the former ones go; at every moment the versions that `runs` names can be read.
+        """
+        for name in self.versions:
+            delta = DeltaTable(self.uri(name))
+            delta.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+            delta = DeltaTable(self.uri(name))
+            delta.create_checkpoint()
+            self.versions[name] = delta.version()
+        self.commit(run, summary)
+        for name in self.versions:
+            DeltaTable(self.uri(name)).cleanup_metadata()
+
     def commit(self, run: Run, summary: Mapping[str, Any]) -> None:
         """Make the run visible: its row in `runs` names the version of every table."""
         row = {
             "run_id": run.run_id,
             # Clocks jump and seconds collide; under the lock a count does neither.
-            "sequence": len(self.runs()) + 1,
+            "sequence": self._next_sequence(),
             "flow": run.flow,
             "as_of": run.as_of,
             "started_at": run.started_at,
@@ -131,11 +160,17 @@ class Lake:
             configuration=_TABLE_CONFIGURATION, name="runs",
         )  # fmt: skip
 
+    def _next_sequence(self) -> int:
+        runs = self.runs()
+        return int(runs["sequence"][-1].as_py()) + 1 if len(runs) else 1
+
     def runs(self) -> pyarrow.Table:
-        """Every finished run, oldest first."""
+        """Every finished run, oldest first; a run put on record again counts once, as it stands last."""
         if not DeltaTable.is_deltatable(self.uri("runs")):
             return _RUNS.empty_table()
-        return DeltaTable(self.uri("runs")).to_pyarrow_table().sort_by("sequence")
+        rows = DeltaTable(self.uri("runs")).to_pyarrow_table().sort_by("sequence")
+        last = rows.group_by("run_id").aggregate([("sequence", "max")])["sequence_max"]
+        return rows.filter(pyarrow.compute.is_in(rows["sequence"], value_set=last))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ import os
 import secrets
 from pathlib import Path
 
+import duckdb
 from pydantic import SecretStr
 
+from models.identity import hash_key
+from models.mapping import normalise_key
 from tasks.progress import report
 
 _FILE = "pseudonym.key"
@@ -33,3 +36,13 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
             out.write(secrets.token_hex(32))
         report(f"made a pseudonymisation key in {file}; set SEGMENTWERK_PSEUDONYM_KEY to use your own")
     return file.read_text(encoding="ascii").strip().encode()
+
+
+def hash_identity(kind: str, value: str, *, secret: bytes) -> str:
+    """A person's key as ingestion stores it: normalised by the same SQL, then hashed."""
+    with duckdb.connect() as con:
+        found = con.execute(f"SELECT {normalise_key(kind, 'v')} FROM (SELECT $value AS v)", {"value": value})
+        row = found.fetchone()
+    if row is None or row[0] is None:
+        raise ValueError(f"{kind}: an empty value is no key")
+    return hash_key(kind, row[0], secret=secret)

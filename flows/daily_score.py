@@ -1,0 +1,66 @@
+"""Between two weekly runs: today's customers in the champion's segments, and a look at drift."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from prefect import flow
+
+from flows.settings import load_settings
+from tasks.drift import check_sources, watch_drift
+from tasks.features import compute_features, roll_up_events
+from tasks.ingestion import ingest_sources
+from tasks.lake import begin_run, write_lake
+from tasks.progress import Stopwatch
+from tasks.promotion import load_current_champion, settle_promotions
+from tasks.pseudonyms import read_secret
+from tasks.registry import open_registry
+from tasks.scoring import score_customers
+from tasks.snapshots import read_snapshot
+
+
+@flow(name="daily-score", persist_result=False)
+def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> dict[str, Any]:
+    """Ingest, compute factors, score with the champion, check drift. Parameters as for `weekly-retrain`."""
+    settings = load_settings(config)
+    day = as_of or settings.last_whole_day(datetime.now(UTC))
+    clock = Stopwatch()
+    with write_lake(settings.home) as lake:
+        run = begin_run("daily-score", day)
+        registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
+        settle_promotions(lake, registry)
+        champion = load_current_champion(registry)
+        with clock.stage("ingest"):
+            intake = ingest_sources(
+                lake,
+                settings.sources,
+                base=settings.base,
+                secret=read_secret(settings.home, settings.pseudonym_key),
+                timezone=settings.timezone,
+                extra_kinds=settings.extra_kinds,
+            )
+            roll_up_events(lake, timezone=settings.timezone)
+            faults = check_sources(lake, as_of=day, timezone=settings.timezone)
+        with clock.stage("features"):
+            factors = compute_features(lake, as_of=day, consent_default=settings.features.consent_default)
+        with clock.stage("score"):
+            scored = score_customers(
+                lake, champion.segmenter, factors,
+                as_of=day, version=champion.version, states={}, owner_names=settings.segments.names,
+            )  # fmt: skip
+        with clock.stage("drift"):
+            reference = read_snapshot(lake, champion)
+            drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
+        summary = {
+            "as_of": str(day),
+            "run_id": run.run_id,
+            "ingest": intake.to_dict(),
+            "customers": len(factors),
+            "champion_version": champion.version,
+            "drift": drift.to_dict(),
+            "segments": scored.to_dict(),
+            "seconds": clock.seconds,
+        }
+        lake.commit(run, summary)
+    return summary

@@ -1,0 +1,33 @@
+"""Erases a person from the lake and its history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow
+
+from flows.settings import load_settings
+from tasks.erasure import erase_customer
+from tasks.lake import begin_run, write_lake
+
+
+@flow(name="forget-customer", persist_result=False)
+def forget_customer(key_kind: str, key_hash: str, config: str = "segmentwerk.toml") -> dict[str, Any]:
+    """Erase whoever holds an identity key, and keep a receipt that does not say who it was.
+
+    Args:
+        key_kind: email, phone, crm … as in the configuration.
+        key_hash: the key as `segmentwerk forget --key KIND=VALUE` hashes it at the door: the parameters of a
+            run are kept by Prefect, so they may not name a person.
+        config: path of the configuration file.
+    """
+    settings = load_settings(config)
+    with write_lake(settings.home) as lake:
+        run = begin_run("forget-customer", settings.last_whole_day(datetime.now(UTC)))
+        receipt = erase_customer(
+            lake, key_kind=key_kind, key_hash=key_hash, receipt_id=run.run_id
+        )
+        lake.commit(run, receipt.to_dict())
+        lake.purge_history(run, receipt.to_dict())
+    return receipt.to_dict()

@@ -1,0 +1,162 @@
+"""What the command line reads or brings up to date without a flow run."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from flows.settings import ConfigError, Settings
+from models.schemas import EVENT_KINDS
+from tasks.ingestion import CLOCK_TOLERANCE, ingest_sources
+from tasks.lake import Lake, begin_run, connect_engine, open_lake, write_lake
+from tasks.pseudonyms import read_secret
+from tasks.sources import list_deliveries
+from tasks.staging import preview_source
+
+
+def ingest_now(settings: Settings) -> dict[str, Any]:
+    """Take in what the sources have delivered."""
+    with write_lake(settings.home) as lake:
+        run = begin_run("ingest", settings.last_whole_day(datetime.now(UTC)))
+        intake = ingest_sources.fn(
+            lake,
+            settings.sources,
+            base=settings.base,
+            secret=read_secret(settings.home, settings.pseudonym_key),
+            timezone=settings.timezone,
+            extra_kinds=settings.extra_kinds,
+        )
+        lake.commit(run, intake.to_dict())
+    return intake.to_dict()
+
+
+def check_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
+    """Each source's files, and what its first rows would become. Writes nothing."""
+    con = connect_engine().con
+    latest = datetime.now(UTC) + CLOCK_TOLERANCE
+    found = []
+    for source in settings.sources:
+        files = list_deliveries(source, base=settings.base)
+        frame = preview_source(
+            con, source, files[-1], secret=b"preview", latest=latest,
+            kinds=(*EVENT_KINDS, *settings.extra_kinds), rows=max(rows, 1),
+        )  # fmt: skip
+        mapped = [name for name in source.columns if name in frame]
+        found.append(
+            {
+                "name": source.name,
+                "table": source.table,
+                "files": len(files),
+                "columns": ", ".join([*(f"key {kind}" for kind in source.keys), *mapped]),
+                "preview": [_preview(row) for row in frame.head(rows).to_dict("records")],
+            }
+        )
+    return {"sources": found}
+
+
+def _preview(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {k: None if pd.isna(v) else str(v) for k, v in row.items() if not k.startswith("_")}
+    keys = {f"key {key['kind']}": key["hash"][:8] + "…" for key in row["_keys"]}
+    return {"row": keys | kept, "reasons": list(row["_reasons"])}
+
+
+def read_drift(settings: Settings, *, as_of: date | None) -> dict[str, Any]:
+    """The drift verdict of the newest run, or of the one for `as_of`."""
+    summary = _find_summary(open_lake(settings.home), as_of=as_of, part="drift")
+    return {"as_of": summary["as_of"], **summary["drift"]}
+
+
+def read_segments(settings: Settings, *, as_of: date | None) -> dict[str, Any]:
+    """The segments as the newest scoring, or the one for `as_of`, left them."""
+    profiles = open_lake(settings.home).table("segment_profiles")
+    day = as_of or profiles.as_of.max().to_pyarrow().as_py()
+    frame = profiles.filter(profiles.as_of == ibis.literal(day)).order_by("segment_id").to_pandas()
+    if frame.empty:
+        raise LookupError(f"no segments for {day}; run `segmentwerk weekly --as-of {day}` first")
+    columns = ["segment_id", "segment_name", "size", "share", "value", "rule", "lineage", "model_version"]
+    rows = json.loads(frame[columns].to_json(orient="records"))
+    return {"as_of": str(day), "segments": rows}
+
+
+def read_models(settings: Settings) -> dict[str, Any]:
+    """The registered versions, newest first."""
+    from tasks.registry import list_versions, open_registry
+
+    registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
+    versions = list_versions(registry)
+    return {"versions": json.loads(versions.to_json(orient="records", date_format="iso"))}
+
+
+def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -> dict[str, Any]:
+    """Write the `[[exports]]`, or the one of that name."""
+    from tasks.destinations import load_destinations
+
+    exports = [export for export in settings.exports if only in (None, export.name)]
+    if only is not None and not exports:
+        known = ", ".join(export.name for export in settings.exports) or "none"
+        raise ConfigError(f"there is no [[exports]] section named '{only}'; there are: {known}")
+    lake = open_lake(settings.home)
+    day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
+    tables = {name: lake.table(name) for name in lake.versions}
+    tables["runs"] = ibis.memtable(lake.runs())
+    destinations = load_destinations()
+    written = {}
+    for export in exports:
+        placed = export.model_copy(update={"path": Path(settings.base) / export.path})
+        if "reports" in destinations[export.destination].options:
+            placed = placed.model_copy(update={"options": {"reports": str(settings.reports_folder)} | export.options})
+        written[export.name] = [str(p) for p in destinations[export.destination].write(tables, placed, day)]
+    return {"as_of": str(day), "exports": written}
+
+
+def find_reports(settings: Settings) -> dict[str, Any]:
+    """Where the newest report site is."""
+    from tasks.reports import LATEST, list_weeks
+
+    weeks = list_weeks(settings.reports_folder)
+    if not weeks:
+        raise LookupError(f"no reports in {settings.reports_folder}; run `segmentwerk weekly` first")
+    return {"index": str(settings.reports_folder / LATEST / "index.html"), "weeks": list(weeks)}
+
+
+def _find_summary(lake: Lake, *, as_of: date | None, part: str) -> dict[str, Any]:
+    for row in reversed(lake.runs().to_pylist()):
+        summary: dict[str, Any] = json.loads(row["summary"])
+        if part in summary and as_of in (None, row["as_of"]):
+            return summary
+    when = f" for {as_of}" if as_of else ""
+    raise LookupError(f"no finished run{when} has a part '{part}'; run `segmentwerk weekly` first")
+
+
+def draft_config(file: Path, config: Path) -> dict[str, Any]:
+    """Write a configuration for a file of orders or events, guessed from its column names.
+
+    Raises:
+        ConfigError: the file is missing, or `config` exists already.
+    """
+    from models.mapping_draft import draft_mapping
+    from tasks.sources import find_reader
+
+    if not file.is_file():
+        raise ConfigError(f"{file}: no such file")
+    if config.exists():
+        raise ConfigError(f"{config} exists already; name another file with --config")
+    con = connect_engine().con
+    described = con.execute(f"DESCRIBE {find_reader(file.name).scan(con, str(file)).rows}").fetchall()
+    try:
+        path = file.resolve().relative_to(config.resolve().parent)
+    except ValueError:
+        path = file.resolve()
+    draft = draft_mapping(file.stem, str(path), [name for name, *_ in described])
+    config.write_text(draft.text, encoding="utf-8")
+    return {
+        "config": str(config),
+        "guessed": [f"{target} = {column}" for target, column in draft.guesses.items()],
+        "open": list(draft.open),
+        "next": f"segmentwerk check --preview 5 --config {config}",
+    }

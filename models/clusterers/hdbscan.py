@@ -1,0 +1,39 @@
+"""HDBSCAN: segments of any shape where customers lie densely, the rest set apart as outliers.
+
+Campello, Moulavi & Sander 2013, "Density-Based Clustering Based on Hierarchical Density Estimates".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.clusterers import Clusterer
+from models.clusterers.neighbours import NeighbourClusterer
+
+SHARES = (0.02, 0.04, 0.08)
+MIN_SAMPLES = (5, 15)
+
+
+class HdbscanClusterer(NeighbourClusterer):
+    """Dense regions of at least `share` of the customers."""
+
+    def __init__(self, *, share: float, min_samples: int, seed: int = 0) -> None:
+        self.share, self.min_samples, self.seed = share, min_samples, seed
+
+    def fit(self, X: np.ndarray) -> HdbscanClusterer:
+        """Clusters by excess of mass; the algorithm is deterministic, the seed has no part in it."""
+        from hdbscan import HDBSCAN
+
+        size = max(5, int(self.share * len(X)))
+        found = HDBSCAN(min_cluster_size=size, min_samples=min(self.min_samples, size), core_dist_n_jobs=1).fit(X)
+        self.remember(X, found.labels_)
+        return self
+
+
+def _grid(_segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
+    return tuple({"share": share, "min_samples": samples} for share in SHARES for samples in MIN_SAMPLES)
+
+
+CLUSTERER = Clusterer("hdbscan", "dense segments of any shape, outliers apart", HdbscanClusterer, _grid)

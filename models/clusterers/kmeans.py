@@ -1,0 +1,40 @@
+"""K-Means: round segments of similar width; fast, and easy to explain (Lloyd 1982)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from models.clusterers import Clusterer, FittedClusterer
+
+
+class KMeansClusterer(FittedClusterer):
+    """Nearest of k centres."""
+
+    learnt = ("centres_",)
+
+    def __init__(self, *, segments: int, seed: int = 0) -> None:
+        self.segments, self.seed = segments, seed
+
+    def fit(self, X: np.ndarray) -> KMeansClusterer:
+        """The best of ten starts."""
+        found = KMeans(self.segments, n_init=10, random_state=self.seed).fit(X)
+        self.centres_, self.labels_ = found.cluster_centers_, found.labels_
+        return self
+
+    def place(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Nearest centre; strength compares it with the second nearest: 0 midway between them, 1 on the centre."""
+        squares = (X**2).sum(axis=1)[:, None] - 2 * X @ self.centres_.T + (self.centres_**2).sum(axis=1)
+        distances = np.sqrt(np.clip(squares, 0.0, None))
+        labels = distances.argmin(axis=1)
+        nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
+        return labels, 1 - nearest / np.maximum(second, 1e-12)
+
+
+def _grid(segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
+    return tuple({"segments": k} for k in segments)
+
+
+CLUSTERER = Clusterer("kmeans", "round segments of similar width", KMeansClusterer, _grid)

@@ -1,0 +1,399 @@
+"""The model registry: MLflow's model `segments`, whose alias `champion` says which version is in use.
+
+Aliases move one call at a time and a run may die between two of them. So one call is the commit: setting
+`champion`. What must outlive it is written before, as a tag of the version that takes over
+(`previous_version`) or steps down (`rolled_back_at`); the aliases `previous` and `challenger` follow from the
+tags, and `repair_aliases` sets them right at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from models.promotion import GateValues
+from tasks.segments_model import (
+    ModelStateError,
+    check_copy,
+    describe_interface,
+    digest_files,
+    read_segmenter,
+    write_segmenter,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from models.segmenter import Segmenter
+
+MODEL = "segments"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+_STATE = "state"
+_PREVIOUS_TAG, _ROLLED_BACK_TAG, _DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
+
+# Read by MLflow at import. Only Prefect retries: with MLflow's own defaults a dead server blocks for minutes.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+class RegistryError(RuntimeError):
+    """The registry has not what was asked for, or what it has cannot be trusted; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where models are kept: an MLflow and its experiment; without a location, MLflow says where files go."""
+
+    tracking_uri: str
+    artifact_location: str | None
+    experiment: str = MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A version out of the registry, its files checked against the digest taken at training."""
+
+    segmenter: Segmenter
+    version: str
+    tags: Mapping[str, str]
+    gates: GateValues | None
+
+
+def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Registry:
+    """The registry of a shop, created where it does not exist yet.
+
+    It is `mlflow.db` and `artifacts/` in the folder `home`, unless `tracking_uri` names another MLflow.
+
+    Raises:
+        RegistryError: `home` is no local folder and there is no tracking URI.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if tracking_uri:
+        registry = Registry(tracking_uri, None)
+    elif "://" in str(home):
+        raise RegistryError(
+            f"home '{home}' is no local folder: set mlflow_tracking_uri to your MLflow server"
+        )
+    else:
+        folder = Path(home).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
+    _create_missing(_connect(registry), registry)
+    return registry
+
+
+def register_segmenter(
+    registry: Registry,
+    segmenter: Segmenter,
+    *,
+    as_of: date,
+    snapshot_id: str,
+    parameters: Mapping[str, Any],
+    metrics: Mapping[str, float | None],
+    gates: GateValues,
+    candidates: pd.DataFrame,
+    input_example: pd.DataFrame,
+    trained_at: datetime | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """Log a training as a run and its segmenter as a new version with the alias `challenger`.
+
+    Args:
+        as_of, snapshot_id: which rows it was fitted on; kept as tags.
+        parameters, metrics: of the run; metrics that are unknown are left out.
+        gates: what the promotion gate will look at; kept as a tag.
+        candidates: every model that was tried, kept as `candidates.csv` of the run.
+        input_example: a few rows of factors. They are not stored, customers do not belong in a registry; the
+            files must give back the same segments for them before the version exists.
+        trained_at: kept as a tag; now, if not given.
+        tags: further tags of the version.
+
+    Returns the version's number.
+
+    Raises:
+        ModelStateError: the files do not give back the segmenter.
+    """
+    import mlflow
+
+    client = _connect(registry)
+    experiment = mlflow.set_experiment(registry.experiment)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        mlflow.start_run(experiment_id=experiment.experiment_id, run_name=f"{MODEL} {as_of}") as run,
+    ):
+        folder = Path(scratch) / _STATE
+        write_segmenter(segmenter, folder)
+        check_copy(segmenter, folder, rows=input_example)
+        mlflow.log_params({name: _write_parameter(value) for name, value in parameters.items()})
+        mlflow.log_metrics({name: float(value) for name, value in metrics.items() if pd.notna(value)})
+        mlflow.log_text(candidates.to_csv(index=False), "candidates.csv")
+        with warnings.catch_warnings():
+            # MLflow advises to store an input example.
+            warnings.simplefilter("ignore")
+            model = mlflow.pyfunc.log_model(
+                name=MODEL,
+                loader_module="tasks.segments_model",
+                data_path=str(folder),
+                signature=describe_interface(list(input_example.columns)),
+                pip_requirements=[f"segmentwerk=={package_version('segmentwerk')}"],
+            )
+        facts = {
+            "as_of": str(as_of),
+            "snapshot_id": snapshot_id,
+            "trained_at": (trained_at or datetime.now(UTC)).isoformat(),
+            "algorithm": segmenter.recipe.algorithm,
+            "code_version": package_version("segmentwerk"),
+            "gates": json.dumps(gates.to_dict()),
+            _DIGEST_TAG: digest_files(folder),
+        }
+        mlflow.set_tags({"as_of": str(as_of), "snapshot_id": snapshot_id})
+    # With its tags in one call: there is never a version without its digest.
+    created = client.create_model_version(
+        MODEL,
+        source=model.model_uri,
+        run_id=run.info.run_id,
+        model_id=model.model_id,
+        tags={**(tags or {}), **facts},
+    )
+    client.set_registered_model_alias(MODEL, CHALLENGER, str(created.version))
+    return str(created.version)
+
+
+def load_segmenter(registry: Registry, name: str) -> LoadedModel | None:
+    """The version with an alias (`champion`, `challenger`, `previous`) or a number; None if there is none.
+
+    Raises:
+        RegistryError: its files are missing or not those that were written at training.
+    """
+    client = _connect(registry)
+    found = _find(client, name)
+    return None if found is None else _load(found)
+
+
+def promote_version(registry: Registry, version: str) -> None:
+    """Make a version the champion. Doing it again changes nothing.
+
+    Raises:
+        RegistryError: there is no such version, or its files cannot be trusted.
+    """
+    client = _connect(registry)
+    found = _find(client, version)
+    if found is None:
+        raise RegistryError(f"there is no model version {version} to promote; see `segmentwerk models`")
+    _load(found)
+    champion = _read_aliases(client).get(CHAMPION)
+    if champion != version:
+        if champion is not None:
+            client.set_model_version_tag(MODEL, version, _PREVIOUS_TAG, champion)
+        client.set_registered_model_alias(MODEL, CHAMPION, version)
+    repair_aliases(registry)
+
+
+def rollback_champion(registry: Registry) -> str:
+    """Put the champion's predecessor back in its place and return its version.
+
+    Raises:
+        RegistryError: there is no predecessor, or its files cannot be trusted.
+    """
+    client = _connect(registry)
+    champion = _find(client, CHAMPION)
+    if champion is None:
+        raise RegistryError("there is no champion yet; nothing to roll back from")
+    number = champion.tags.get(_PREVIOUS_TAG)
+    if number is None:
+        raise RegistryError(
+            f"version {champion.version} is the first champion; there is none to roll back to"
+        )
+    previous = _find(client, number)
+    if previous is None:
+        raise RegistryError(f"version {number}, the champion before {champion.version}, has been deleted")
+    _load(previous)
+    client.set_model_version_tag(
+        MODEL, str(champion.version), _ROLLED_BACK_TAG, datetime.now(UTC).isoformat()
+    )
+    client.set_registered_model_alias(MODEL, CHAMPION, number)
+    repair_aliases(registry)
+    return number
+
+
+def repair_aliases(registry: Registry) -> tuple[str, ...]:
+    """Undo what a run that died had only intended; let `previous` and `challenger` follow from the champion.
+
+    `previous` is the version the champion took over from; `challenger` the newest version, unless it is the
+    champion or was one and stepped down.
+
+    Returns:
+        A sentence for everything that was not right.
+    """
+    client = _connect(registry)
+    versions = {str(version.version): version for version in _list(client)}
+    aliases = _read_aliases(client)
+    champion = aliases.get(CHAMPION)
+    done = _drop_intents(client, versions, champion)
+    before = versions[champion].tags.get(_PREVIOUS_TAG) if champion else None
+    newest = next(iter(versions), None)
+    stepped_down = newest is not None and _ROLLED_BACK_TAG in versions[newest].tags
+    right = {
+        PREVIOUS: before if before in versions else None,
+        CHALLENGER: None if newest == champion or stepped_down else newest,
+    }
+    for alias, version in right.items():
+        if aliases.get(alias) == version:
+            continue
+        if version is None:
+            client.delete_registered_model_alias(MODEL, alias)
+        else:
+            client.set_registered_model_alias(MODEL, alias, version)
+        done.append(f"alias '{alias}' was {aliases.get(alias) or 'nowhere'}, is {version or 'nowhere'}")
+    return tuple(done)
+
+
+def list_versions(registry: Registry) -> pd.DataFrame:
+    """Every version, newest first.
+
+    Columns (object; None where unknown): version, aliases, as_of, trained_at, snapshot_id, code_version,
+    algorithm, previous_version, rolled_back_at, run_id; and the gate values.
+    """
+    client = _connect(registry)
+    aliases = _read_aliases(client)
+    facts = [
+        "as_of",
+        "trained_at",
+        "snapshot_id",
+        "code_version",
+        "algorithm",
+        _PREVIOUS_TAG,
+        _ROLLED_BACK_TAG,
+    ]
+    gates = list(GateValues.__dataclass_fields__)
+    rows = [
+        {"version": str(found.version), "run_id": found.run_id}
+        | {"aliases": ", ".join(sorted(a for a, v in aliases.items() if v == str(found.version)))}
+        | {fact: found.tags.get(fact) for fact in facts}
+        | json.loads(found.tags.get("gates", "{}"))
+        for found in _list(client)
+    ]
+    return pd.DataFrame(rows, columns=["version", "aliases", *facts, "run_id", *gates], dtype=object)
+
+
+def find_version(registry: Registry, snapshot_id: str) -> str | None:
+    """The newest version that was trained on a snapshot; None if there is none."""
+    found = (v for v in _list(_connect(registry)) if v.tags.get("snapshot_id") == snapshot_id)
+    return next((str(version.version) for version in found), None)
+
+
+def tag_version(registry: Registry, version: str, tags: Mapping[str, str]) -> None:
+    """Add tags to a version, such as the decision about it."""
+    for name, value in tags.items():
+        _connect(registry).set_model_version_tag(MODEL, version, name, value)
+
+
+def _connect(registry: Registry) -> MlflowClient:
+    import mlflow
+
+    # Reports about tables it creates are MLflow's own affair; warnings and errors are not.
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(registry.tracking_uri)
+    mlflow.set_registry_uri(registry.tracking_uri)
+    return mlflow.MlflowClient(tracking_uri=registry.tracking_uri, registry_uri=registry.tracking_uri)
+
+
+def _create_missing(client: MlflowClient, registry: Registry) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if client.get_experiment_by_name(registry.experiment) is None:
+            client.create_experiment(registry.experiment, artifact_location=registry.artifact_location)
+        if not client.search_registered_models(f"name = '{MODEL}'"):
+            client.create_registered_model(MODEL)
+    except MlflowException as error:
+        # Another run was quicker.
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _list(client: MlflowClient) -> list[ModelVersion]:
+    """Every version, newest first."""
+    return sorted(
+        client.search_model_versions(f"name = '{MODEL}'"), key=lambda v: int(v.version), reverse=True
+    )
+
+
+def _read_aliases(client: MlflowClient) -> dict[str, str]:
+    return {alias: str(version) for alias, version in client.get_registered_model(MODEL).aliases.items()}
+
+
+def _find(client: MlflowClient, name: str) -> ModelVersion | None:
+    number = name if name.isdigit() else _read_aliases(client).get(name)
+    return next((version for version in _list(client) if str(version.version) == number), None)
+
+
+def _load(found: ModelVersion) -> LoadedModel:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    tags = dict(found.tags)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            uri = f"models:/{MODEL}/{found.version}/data/{_STATE}"
+            folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
+            if digest_files(folder) != tags.get(_DIGEST_TAG):
+                raise ModelStateError("they are not the files written at training")
+            segmenter = read_segmenter(folder)
+        except (MlflowException, ModelStateError, OSError) as error:
+            reason = re.sub(r"\s+", " ", str(error).replace(f"{scratch}/", ""))
+            raise RegistryError(
+                f"model version {found.version} cannot be used: {reason}; restore its files or roll back"
+            ) from None
+    return LoadedModel(segmenter, str(found.version), tags, _read_gates(tags))
+
+
+def _drop_intents(
+    client: MlflowClient, versions: Mapping[str, ModelVersion], champion: str | None
+) -> list[str]:
+    """Remove tags that say a version took over, or stepped down, although it did not."""
+    line: set[str] = set()
+    ancestor = champion
+    while ancestor is not None and ancestor in versions and ancestor not in line:
+        line.add(ancestor)
+        ancestor = versions[ancestor].tags.get(_PREVIOUS_TAG)
+    done = []
+    for number, version in versions.items():
+        stepped_down = _ROLLED_BACK_TAG in version.tags
+        if _PREVIOUS_TAG in version.tags and number not in line and not stepped_down:
+            client.delete_model_version_tag(MODEL, number, _PREVIOUS_TAG)
+            done.append(f"version {number} was about to become champion and did not")
+        if stepped_down and number == champion:
+            client.delete_model_version_tag(MODEL, number, _ROLLED_BACK_TAG)
+            done.append(f"version {number} was about to be rolled back and was not, or is champion again")
+    return done
+
+
+def _read_gates(tags: Mapping[str, str]) -> GateValues | None:
+    return GateValues.from_dict(json.loads(tags["gates"])) if "gates" in tags else None
+
+
+def _write_parameter(value: object) -> str:
+    return str(value) if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)

@@ -1,0 +1,113 @@
+"""A segmenter as files that hold no code (`meta.json`, `arrays.npz`), and as a model any MLflow client loads.
+
+MLflow finds `_load_pyfunc` by this module's name (`loader_module`), so a registered model is always read by
+today's code, which refuses a format it does not know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from models.segmenter import Segmenter, SegmenterState
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+META = "meta.json"
+ARRAYS = "arrays.npz"
+
+
+class ModelStateError(ValueError):
+    """The files of a model are missing, damaged, or of a format this version does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentsModel:
+    """What `mlflow.pyfunc.load_model("models:/segments@champion")` wraps."""
+
+    segmenter: Segmenter
+
+    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
+        """segment_id, strength and is_outlier of each row of factors, on the rows' own index."""
+        return self.segmenter.assign(model_input)
+
+
+def write_segmenter(segmenter: Segmenter, folder: Path) -> None:
+    """Write the segmenter's state as the two files of a folder, which is created."""
+    state = segmenter.to_state()
+    folder.mkdir(parents=True)
+    (folder / META).write_text(json.dumps(state.meta, sort_keys=True, indent=1), encoding="utf-8")
+    np.savez_compressed(folder / ARRAYS, allow_pickle=False, **state.arrays)
+
+
+def read_segmenter(folder: Path) -> Segmenter:
+    """Read what `write_segmenter` wrote. Nothing in the files is run.
+
+    Raises:
+        ModelStateError: a file is missing or damaged, or the format is unknown.
+    """
+    try:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+            state = SegmenterState(meta=meta, arrays=dict(arrays))
+        return Segmenter.from_state(state)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelStateError(f"{folder}: no readable model ({_in_one_line(error)})") from None
+
+
+def digest_files(folder: Path) -> str:
+    """SHA-256 over names and bytes of the two files.
+
+    Raises:
+        ModelStateError: one of them is missing.
+    """
+    digest = hashlib.sha256()
+    for name in (META, ARRAYS):
+        try:
+            content = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelStateError(f"{folder}: no readable model ({_in_one_line(error)})") from None
+        digest.update(f"{name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def check_copy(segmenter: Segmenter, folder: Path, *, rows: pd.DataFrame) -> None:
+    """Make sure that a folder's files give some rows of factors the same segments as the segmenter itself.
+
+    Raises:
+        ModelStateError: they do not.
+    """
+    try:
+        pd.testing.assert_frame_equal(read_segmenter(folder).assign(rows), segmenter.assign(rows))
+    except AssertionError as error:
+        raise ModelStateError(
+            f"the files of the model do not give back its segments: {_in_one_line(error)}"
+        ) from None
+
+
+def describe_interface(factors: Sequence[str]) -> ModelSignature:
+    """MLflow's description of what goes in (factors as float64) and what comes out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    outputs = {"segment_id": DataType.long, "strength": DataType.double, "is_outlier": DataType.boolean}
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.double, str(name)) for name in factors]),
+        outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
+    )
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _load_pyfunc(path: str) -> SegmentsModel:
+    return SegmentsModel(read_segmenter(Path(path)))

@@ -1,0 +1,164 @@
+"""A challenger every week: searched, fitted, given the champion's ids where it is the same, and registered."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from models.lineage import Lineage, match_segments, start_lineage
+from models.profiles import profile_segments
+from models.promotion import GateValues
+from models.search import SearchResult, TrainingSettings, search_recipes
+from models.segmenter import Segmenter, fit_segmenter
+from tasks.features import History
+from tasks.lake import Lake
+from tasks.logs import get_logger
+from tasks.progress import report
+from tasks.registry import LoadedModel, Registry, find_version, register_segmenter
+from tasks.scoring import VALUE_FACTOR
+from tasks.snapshots import identify_snapshot, store_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """This week's candidate for champion, as registered.
+
+    Attributes:
+        version: its version in the registry.
+        snapshot_id: names the rows it was trained on, in `snapshots`.
+        gates: what the gate will look at.
+        search: every candidate, and why this one won.
+        lineage: what became of the champion's segments.
+    """
+
+    segmenter: Segmenter
+    version: str
+    snapshot_id: str
+    gates: GateValues
+    search: SearchResult
+    lineage: Lineage
+
+    def to_dict(self) -> dict[str, Any]:
+        best = self.search.best
+        return {
+            "algorithm": best.recipe.algorithm,
+            "segments": self.gates.segments,
+            "outlier_share": _clean(self.gates.outlier_share),
+            "silhouette": _clean(best.silhouette),
+            "stability": _clean(self.gates.stability),
+            "separation": _clean(self.gates.separation),
+            "reason": None if best.separation else "the shop is too young to look at what customers did afterwards",
+            "candidates": len(self.search.candidates),
+            "version": self.version,
+            "sentence": self.search.sentence,
+        }
+
+
+@task(name="train challenger", cache_policy=NO_CACHE, persist_result=False)
+def train_challenger(
+    lake: Lake,
+    registry: Registry,
+    factors: pd.DataFrame,
+    history: History,
+    champion: LoadedModel | None,
+    *,
+    as_of: date,
+    settings: TrainingSettings,
+) -> Challenger:
+    """Search, fit and register. Training again on the same rows finds the version it made before.
+
+    Raises:
+        TooFewCustomers, NoVariation: there is nothing to cluster; the message says what would help.
+    """
+    search = search_recipes(
+        factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings, progress=report
+    )
+    report("training: fitting the chosen recipe")
+    fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
+    lineage = trace_lineage(lake, fitted, factors, champion)
+    segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
+    gates = measure_gates(search, segmenter.assign(factors))
+    snapshot_id = identify_snapshot(
+        factors,
+        as_of=as_of,
+        recipe=repr(search.winner.to_dict()),
+        champion_version=champion.version if champion else None,
+    )
+    version = find_version(registry, snapshot_id)
+    store_snapshot(lake, factors, snapshot_id=snapshot_id)
+    if version is None:
+        version = register_segmenter(
+            registry,
+            segmenter,
+            as_of=as_of,
+            snapshot_id=snapshot_id,
+            trained_at=datetime.now(UTC),
+            parameters=_flatten(search.winner.to_dict()),
+            metrics={"silhouette": search.best.silhouette} | _numbers(asdict(gates)),
+            gates=gates,
+            candidates=search.candidates,
+            input_example=factors.head(5),
+            tags={"algorithm": search.winner.algorithm},
+        )
+    get_logger().info("challenger: version %s, %s", version, search.sentence)
+    return Challenger(segmenter, version, snapshot_id, gates, search, lineage)
+
+
+def trace_lineage(
+    lake: Lake, fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None
+) -> Lineage:
+    """Which of the champion's segments each new one is, on this week's customers."""
+    labels = fitted.assign(factors)["segment_id"]
+    if champion is None:
+        return start_lineage(labels)
+    ids = [*champion.segmenter.ids.values()]
+    if lake.has("segment_profiles"):
+        used = lake.table("segment_profiles").segment_id.max().to_pyarrow().as_py()
+        ids.append(int(used or 0))
+    return match_segments(champion.segmenter.assign(factors)["segment_id"], labels, next_id=max(ids) + 1)
+
+
+def name_segmenter(segmenter: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None) -> Segmenter:
+    """The segmenter with a name for every segment: inherited ones keep theirs."""
+    earlier = champion.segmenter.names if champion else {}
+    inherited = {segment: name for segment, name in earlier.items() if segment in segmenter.ids.values()}
+    profiles = profile_segments(
+        factors, segmenter.assign(factors), value=VALUE_FACTOR, earlier_names=inherited
+    )
+    return segmenter.rename({int(s): str(n) for s, n in zip(profiles["segment_id"], profiles["segment_name"], strict=True)})
+
+
+def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:
+    """What the gate will look at, sizes counted on the customers the model was fitted on."""
+    inside = assignment.loc[~assignment["is_outlier"], "segment_id"]
+    sizes = inside.value_counts()
+    best = search.best
+    return GateValues(
+        segments=len(sizes),
+        smallest_share=float(sizes.min() / len(assignment)) if len(sizes) else float("nan"),
+        outlier_share=float(assignment["is_outlier"].mean()),
+        stability=best.stability,
+        stability_min=best.stability_min,
+        separation=None if np.isnan(best.score) else best.score,
+        admissible=best.admissible,
+        reason=best.reason or None,
+    )
+
+
+def _flatten(recipe: dict[str, Any]) -> dict[str, Any]:
+    nested = {f"{part}.{name}": value for part in ("parameters", "preparation") for name, value in recipe[part].items()}
+    return {"algorithm": recipe["algorithm"], **nested}
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    return {name: float(v) for name, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+
+
+def _clean(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), 6)
