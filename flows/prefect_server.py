@@ -28,6 +28,7 @@ def set_defaults(*, home: str, debug: bool) -> None:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
     if not _has_own_prefect() and "://" not in home:
         os.environ.setdefault("PREFECT_HOME", str(Path(home) / "prefect"))
+        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
 
 def _has_own_prefect() -> bool:

@@ -52,7 +52,7 @@ def check_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
                 "name": source.name,
                 "table": source.table,
                 "files": len(files),
-                "columns": ", ".join([*(f"key {kind}" for kind in source.keys), *mapped]),
+                "columns": ", ".join([*(f"key {kind}" for kind in source.identity_keys), *mapped]),
                 "preview": [_preview(row) for row in frame.head(rows).to_dict("records")],
             }
         )

@@ -36,7 +36,8 @@ class Source(BaseModel):
     where: str | None = None
     timezone: str = "UTC"
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
-    keys: dict[KeyKind, str] = {}
+    # Prefect looks into the models it is given, and takes whatever has `keys` for a dictionary.
+    identity_keys: dict[KeyKind, str] = Field(default={}, alias="keys")
     columns: dict[str, str] = {}
 
     @field_validator("where")
@@ -46,7 +47,7 @@ class Source(BaseModel):
             parse_expression(where)
         return where
 
-    @field_validator("keys", "columns")
+    @field_validator("identity_keys", "columns")
     @classmethod
     def _one_expression_each(cls, expressions: dict[str, str]) -> dict[str, str]:
         for name, expression in expressions.items():
@@ -63,7 +64,7 @@ class Source(BaseModel):
         for name in self.columns:
             if name not in allowed:
                 raise ValueError(f"column '{name}' is not one of table '{self.table}'; it has: {', '.join(allowed)}")
-        if self.table in PERSON_TABLES and not self.keys:
+        if self.table in PERSON_TABLES and not self.identity_keys:
             raise ValueError(f"[sources.keys] is missing: rows of '{self.table}' are about people")
         return self
 
@@ -185,7 +186,7 @@ def map_rows(source: Source, *, relation: str, columns: Iterable[str], kinds: It
     ]  # fmt: skip
     keys = ", ".join(
         f"{{'kind': '{kind}', 'hash': {hash_sql(kind, normalise_key(kind, expression))}}}"
-        for kind, expression in sorted(source.keys.items())
+        for kind, expression in sorted(source.identity_keys.items())
     )
     broken = _broken_rules(source, [m.column.name for m in mapped if m.unreadable], kinds=kinds)
     where = f"WHERE {_sql(parse_expression(source.where).transform(_tolerate))}" if source.where else ""
@@ -208,7 +209,7 @@ FROM mapped"""  # noqa: E501
 def check_columns(source: Source, columns: Iterable[str]) -> None:
     """Raise a one-line ValueError when an expression names a column that the source does not have."""
     have = {name.lower(): name for name in columns}
-    expressions = {**source.columns, **{f"keys.{kind}": e for kind, e in source.keys.items()}}
+    expressions = {**source.columns, **{f"keys.{kind}": e for kind, e in source.identity_keys.items()}}
     if source.where:
         expressions["where"] = source.where
     for target, expression in expressions.items():
@@ -260,7 +261,7 @@ def _reads_as(table: str, name: str) -> str:
 
 def _source_row(source: Source, columns: tuple[str, ...]) -> str:
     """The raw row as a struct, without the columns that identity keys come from."""
-    private = {name.lower() for expression in source.keys.values() for name in _columns_used(expression)}
+    private = {name.lower() for expression in source.identity_keys.values() for name in _columns_used(expression)}
     shown = [f'"{name}" := "{name}"' for name in columns if name.lower() not in private]
     return f"struct_pack({', '.join([*shown, 'keys := _keys'])})"
 

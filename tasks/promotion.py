@@ -177,7 +177,7 @@ def _read_gates(champion: LoadedModel | None) -> GateValues | None:
         return champion.gates if champion else None
     unknown = float("nan")
     return GateValues(
-        segments=0, smallest_share=unknown, outlier_share=unknown, stability=unknown, stability_min=unknown
+        segments=2, smallest_share=unknown, outlier_share=unknown, stability=unknown, stability_min=unknown
     )
 
 
