@@ -54,10 +54,11 @@ def run_demo(*, folder: Path, customers: int, seed: int) -> dict[str, Any]:
 
 def _clear(folder: Path) -> None:
     """A demo starts afresh; a folder that is not a demo's is left alone."""
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).exists():
+    # Prefect's own database (in var) is there already, takes long to make, and holds nothing of the shop.
+    held = {path.name for path in folder.iterdir()} - {"var"} if folder.exists() else set()
+    if held:
+        if MARKER not in held:
             raise ValueError(f"{folder} holds something else than a demo; give another one with --folder")
-        # Prefect's own database takes long to make and holds nothing of the shop.
         for path in (folder / "inbox", folder / "var" / "lake", folder / "var" / "artifacts", folder / "var" / "reports"):
             shutil.rmtree(path, ignore_errors=True)
         for path in (folder / "var").glob("mlflow.db*"):

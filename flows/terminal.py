@@ -55,7 +55,7 @@ def describe_week(summary: Mapping[str, Any]) -> list[str]:
     """Rows in, customers, drift, promotion: a line each."""
     intake, drift, promotion = summary["ingest"], summary["drift"], summary["promotion"]
     training = summary["training"]
-    rows = (
+    rows = "nothing new delivered" if not intake["read"] else (
         f"{intake['read']:,} rows read: {intake['accepted']:,} accepted, {intake['duplicates']:,} duplicates, "
         f"{intake['quarantined']:,} quarantined, {intake['late']:,} late"
     )
