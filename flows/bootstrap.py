@@ -24,7 +24,7 @@ def prepare_environment(lock: str = RUNTIME_LOCK) -> Path:
     Raises:
         SystemExit: Python is too old, or the installation failed; the message says what to do.
     """
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - run by whatever Python is there
         raise SystemExit(f"Segmentwerk needs Python 3.11 or later; this is {sys.version.split()[0]}")
     python = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = VENV / f".{lock}.sha256"

@@ -34,7 +34,9 @@ def main() -> None:
 @app.command()
 def demo(
     customers: Annotated[int, typer.Option(min=300, help="How many customers the shop has.")] = 5000,
-    folder: Annotated[Path, typer.Option(help="Where the shop, its lake and its reports go.")] = Path("var/demo"),
+    folder: Annotated[Path, typer.Option(help="Where the shop, its lake and its reports go.")] = Path(
+        "var/demo"
+    ),
     seed: Annotated[int, typer.Option(help="Another seed is another shop.")] = 0,
     as_json: Json = False,
     debug: Debug = False,
@@ -50,13 +52,17 @@ def demo(
 
 
 @app.command()
-def weekly(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+def weekly(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
+) -> None:
     """The main job: ingest, features, drift, train, promote, score, measure, report."""
     _run_flow("weekly_retrain", config, as_of, as_json=as_json, debug=debug, show="show_weekly")
 
 
 @app.command()
-def score(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+def score(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
+) -> None:
     """Ingest, compute features, score with the champion, check drift."""
     _run_flow("daily_score", config, as_of, as_json=as_json, debug=debug, show="show_score")
 
@@ -101,7 +107,15 @@ def forget(
     """Erase a person from every table and its history."""
     if "=" not in key:
         raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
-    _run_flow("forget_customer", config, None, *_hash_key(key, config), as_json=as_json, debug=debug, show="show_facts")
+    _run_flow(
+        "forget_customer",
+        config,
+        None,
+        *_hash_key(key, config),
+        as_json=as_json,
+        debug=debug,
+        show="show_facts",
+    )
 
 
 @app.command()
@@ -122,13 +136,17 @@ def check(
 
 
 @app.command()
-def drift(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+def drift(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
+) -> None:
     """The latest drift verdict and its reasons."""
     _run_view("read_drift", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_facts")
 
 
 @app.command()
-def segments(config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False) -> None:
+def segments(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
+) -> None:
     """The segments: names, sizes, value, rules."""
     _run_view("read_segments", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_segments")
 
@@ -148,7 +166,15 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write the [[exports]] of the configuration: audiences, tables for BI, the published site."""
-    _run_view("write_exports", config, as_of=_day(as_of), only=name, as_json=as_json, debug=debug, show="show_exports")
+    _run_view(
+        "write_exports",
+        config,
+        as_of=_day(as_of),
+        only=name,
+        as_json=as_json,
+        debug=debug,
+        show="show_exports",
+    )
 
 
 @app.command()
@@ -263,7 +289,8 @@ def _run(
         if as_json:
             sys.stdout.write(json.dumps(result, default=str) + "\n")
         else:
-            getattr(terminal, show)(result, seconds=(datetime.now(UTC) - started).total_seconds())
+            getattr(terminal, show)(result)
+            terminal.show_duration((datetime.now(UTC) - started).total_seconds())
 
 
 def _fail(error: BaseException, *, code: int, debug: bool) -> None:

@@ -59,7 +59,12 @@ def _clear(folder: Path) -> None:
     if held:
         if MARKER not in held:
             raise ValueError(f"{folder} holds something else than a demo; give another one with --folder")
-        for path in (folder / "inbox", folder / "var" / "lake", folder / "var" / "artifacts", folder / "var" / "reports"):
+        for path in (
+            folder / "inbox",
+            folder / "var" / "lake",
+            folder / "var" / "artifacts",
+            folder / "var" / "reports",
+        ):
             shutil.rmtree(path, ignore_errors=True)
         for path in (folder / "var").glob("mlflow.db*"):
             path.unlink()

@@ -25,9 +25,7 @@ def forget_customer(key_kind: str, key_hash: str, config: str = "segmentwerk.tom
     settings = load_settings(config)
     with write_lake(settings.home) as lake:
         run = begin_run("forget-customer", settings.last_whole_day(datetime.now(UTC)))
-        receipt = erase_customer(
-            lake, key_kind=key_kind, key_hash=key_hash, receipt_id=run.run_id
-        )
+        receipt = erase_customer(lake, key_kind=key_kind, key_hash=key_hash, receipt_id=run.run_id)
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())
     return receipt.to_dict()

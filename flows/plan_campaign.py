@@ -29,7 +29,9 @@ def plan_campaign(
     planned = settings.find_campaign(campaign)
     with write_lake(settings.home) as lake:
         run = begin_run("plan-campaign", as_of or settings.last_whole_day(datetime.now(UTC)))
-        customers = assign_campaign(lake, planned.terms(settings.timezone), segments=planned.segments, as_of=as_of)
+        customers = assign_campaign(
+            lake, planned.terms(settings.timezone), segments=planned.segments, as_of=as_of
+        )
         plan = plan_power(
             lake, planned.terms(settings.timezone), customers, as_of=run.as_of, timezone=settings.timezone,
             alpha=settings.measurement.alpha,

@@ -5,6 +5,7 @@ Where the user has a Prefect of their own (an API address in the environment or 
 
 from __future__ import annotations
 
+import contextvars
 import os
 import threading
 from pathlib import Path
@@ -45,7 +46,9 @@ def start_server() -> threading.Thread:
         if not PREFECT_API_URL.value():
             SubprocessASGIServer().start()
 
-    thread = threading.Thread(target=start, name="prefect-server", daemon=True)
+    # A thread starts with an empty context, and Prefect keeps its settings there.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(start,), name="prefect-server", daemon=True)
     thread.start()
     return thread
 

@@ -13,14 +13,22 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from models.mapping import Source
 from models.promotion import PromotionSettings
+from models.rollups import end_of_day
 from models.search import TrainingSettings
 from monitoring.drift import DriftSettings
-from models.rollups import end_of_day
 from monitoring.experiments import Campaign, MeasurementSettings
 from tasks.destinations import Export
 
@@ -118,11 +126,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic passes all of these by name
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment comes before the file, which arrives as init arguments."""
         return env_settings, init_settings
@@ -155,7 +163,9 @@ class Settings(BaseSettings):
             if campaign.campaign_id == campaign_id:
                 return campaign
         known = ", ".join(c.campaign_id for c in self.campaigns) or "none"
-        raise ConfigError(f"there is no [[campaigns]] section with campaign_id '{campaign_id}'; there are: {known}")
+        raise ConfigError(
+            f"there is no [[campaigns]] section with campaign_id '{campaign_id}'; there are: {known}"
+        )
 
     def last_whole_day(self, now: datetime) -> date:
         """The default `as_of`: yesterday in the shop's timezone."""

@@ -13,7 +13,15 @@ from rich.table import Table
 from tasks.progress import listening
 
 WIDTH = 80
-_METRIC_TITLES = {"conversion": "Conversion", "cac": "CAC", "aov": "AOV", "churn": "Churn", "ltv": "LTV", "roi": "ROI"}
+WORTH_TELLING_S = 2.0
+_METRIC_TITLES = {
+    "conversion": "Conversion",
+    "cac": "CAC",
+    "aov": "AOV",
+    "churn": "Churn",
+    "ltv": "LTV",
+    "roi": "ROI",
+}
 _SHARES = ("conversion", "churn", "roi")
 
 
@@ -38,7 +46,7 @@ def progress(*, debug: bool) -> Iterator[None]:
             yield
 
 
-def show_weekly(summary: Mapping[str, Any], *, seconds: float) -> None:
+def show_weekly(summary: Mapping[str, Any]) -> None:
     """A weekly run in plain words."""
     out = console()
     out.print(f"[bold]Week to {summary['as_of']}[/bold]")
@@ -48,16 +56,19 @@ def show_weekly(summary: Mapping[str, Any], *, seconds: float) -> None:
     show_profiles(summary["segments"], out)
     show_campaigns(summary["campaigns"], out)
     out.print(f"Reports: [bold]{summary['reports']['index']}[/bold]", soft_wrap=True)
-    out.print(f"Done in {seconds:.0f} s.")
 
 
 def describe_week(summary: Mapping[str, Any]) -> list[str]:
     """Rows in, customers, drift, promotion: a line each."""
     intake, drift, promotion = summary["ingest"], summary["drift"], summary["promotion"]
     training = summary["training"]
-    rows = "nothing new delivered" if not intake["read"] else (
-        f"{intake['read']:,} rows read: {intake['accepted']:,} accepted, {intake['duplicates']:,} duplicates, "
-        f"{intake['quarantined']:,} quarantined, {intake['late']:,} late"
+    rows = (
+        "nothing new delivered"
+        if not intake["read"]
+        else (
+            f"{intake['read']:,} rows read: {intake['accepted']:,} accepted, {intake['duplicates']:,} duplicates, "
+            f"{intake['quarantined']:,} quarantined, {intake['late']:,} late"
+        )
     )
     lines = [
         rows,
@@ -105,7 +116,7 @@ def describe_metric(name: str, metric: Mapping[str, Any]) -> str:
     return "; ".join(parts) or str(metric["reason"] or "no figure")
 
 
-def show_demo(result: Mapping[str, Any], *, seconds: float) -> None:
+def show_demo(result: Mapping[str, Any]) -> None:
     """Three weeks of a simulated shop, the last one in full, and how much of the truth was found."""
     out = console()
     out.print(f"[bold]A simulated shop:[/bold] {result['simulated']}")
@@ -119,25 +130,24 @@ def show_demo(result: Mapping[str, Any], *, seconds: float) -> None:
     out.print("[bold]What campaigns added over their control groups[/bold]")
     show_campaigns(last["campaigns"], out)
     out.print(f"Reports: [bold]{last['reports']['index']}[/bold]", soft_wrap=True)
-    out.print(f"Done in {seconds:.0f} s. {result['truth']}")
+    out.print(str(result["truth"]))
 
 
-def show_score(summary: Mapping[str, Any], *, seconds: float) -> None:
+def show_score(summary: Mapping[str, Any]) -> None:
     """A daily scoring in plain words."""
     out = console()
     out.print(f"[bold]{summary['as_of']}[/bold]: {summary['customers']:,} customers scored with version "
               f"{summary['champion_version']}")  # fmt: skip
     out.print(f"  drift: {summary['drift']['decision']}{_because(summary['drift']['reasons'][:1])}")
     show_profiles(summary["segments"], out)
-    out.print(f"Done in {seconds:.0f} s.")
 
 
-def show_campaign(campaign: Mapping[str, Any], *, seconds: float) -> None:
+def show_campaign(campaign: Mapping[str, Any]) -> None:
     """One campaign's result."""
     show_campaigns([campaign], console())
 
 
-def show_plan(plan: Mapping[str, Any], *, seconds: float) -> None:
+def show_plan(plan: Mapping[str, Any]) -> None:
     """A campaign's plan: what it could find, and who is in which arm."""
     out = console()
     out.print(f"[bold]{plan['name']}[/bold]: {plan['sentence']}")
@@ -147,10 +157,20 @@ def show_plan(plan: Mapping[str, Any], *, seconds: float) -> None:
     out.print(table)
 
 
-def show_ingest(summary: Mapping[str, Any], *, seconds: float) -> None:
+def show_ingest(summary: Mapping[str, Any]) -> None:
     """What each source handed in."""
     out = console()
-    table = Table("source", "read", "accepted", "duplicates", "quarantined", "filtered", "late", box=None, pad_edge=False)
+    table = Table(
+        "source",
+        "read",
+        "accepted",
+        "duplicates",
+        "quarantined",
+        "filtered",
+        "late",
+        box=None,
+        pad_edge=False,
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     for source, count in summary["by_source"].items():
@@ -159,22 +179,25 @@ def show_ingest(summary: Mapping[str, Any], *, seconds: float) -> None:
     out.print(table)
     for warning in summary["warnings"]:
         out.print(f"note: {warning}")
-    out.print(f"Done in {seconds:.0f} s.")
 
 
-def show_check(result: Mapping[str, Any], *, seconds: float) -> None:
+def show_check(result: Mapping[str, Any]) -> None:
     """Each source: its files, and what a few rows become."""
     out = console()
     for source in result["sources"]:
-        out.print(f"[bold]{source['name']}[/bold] → {source['table']}: {source['files']} file(s), {source['columns']}")
+        out.print(
+            f"[bold]{source['name']}[/bold] → {source['table']}: {source['files']} file(s), {source['columns']}"
+        )
         for row in source["preview"]:
             kept = ", ".join(f"{k}={v}" for k, v in row["row"].items() if v is not None)
-            verdict = f"[red]refused: {'; '.join(row['reasons'])}[/red]" if row["reasons"] else "[green]ok[/green]"
+            verdict = (
+                f"[red]refused: {'; '.join(row['reasons'])}[/red]" if row["reasons"] else "[green]ok[/green]"
+            )
             out.print(f"  {verdict} {kept}", soft_wrap=True)
     out.print("The configuration is in order; nothing was changed.")
 
 
-def show_segments(result: Mapping[str, Any], *, seconds: float) -> None:
+def show_segments(result: Mapping[str, Any]) -> None:
     """The segments with what tells them apart."""
     out = console()
     out.print(f"[bold]Segments as of {result['as_of']}[/bold]")
@@ -183,16 +206,21 @@ def show_segments(result: Mapping[str, Any], *, seconds: float) -> None:
         out.print(f"[bold]{segment['segment_id']} {segment['segment_name']}[/bold]: {segment['rule']}")
 
 
-def show_models(result: Mapping[str, Any], *, seconds: float) -> None:
+def show_models(result: Mapping[str, Any]) -> None:
     """The versions in the registry."""
     out = console()
     table = Table("version", "alias", "as of", "algorithm", "segments", box=None, pad_edge=False)
     for v in result["versions"]:
-        table.add_row(*(str(v.get(k) if v.get(k) is not None else "") for k in ("version", "aliases", "as_of", "algorithm", "segments")))
+        table.add_row(
+            *(
+                str(v.get(k) if v.get(k) is not None else "")
+                for k in ("version", "aliases", "as_of", "algorithm", "segments")
+            )
+        )
     out.print(table)
 
 
-def show_exports(result: Mapping[str, Any], *, seconds: float) -> None:
+def show_exports(result: Mapping[str, Any]) -> None:
     """The files written."""
     out = console()
     for name, files in result["exports"].items():
@@ -203,7 +231,7 @@ def show_exports(result: Mapping[str, Any], *, seconds: float) -> None:
         out.print("There is no [[exports]] section in the configuration.", markup=False)
 
 
-def show_facts(result: Mapping[str, Any], *, seconds: float) -> None:
+def show_facts(result: Mapping[str, Any]) -> None:
     """Name and value, a line each."""
     out = console()
     for name, value in result.items():
@@ -211,6 +239,12 @@ def show_facts(result: Mapping[str, Any], *, seconds: float) -> None:
             continue
         shown = "\n  ".join(str(v) for v in value) if isinstance(value, list) else value
         out.print(f"{name.replace('_', ' ')}: {shown}", soft_wrap=True, markup=False)
+
+
+def show_duration(seconds: float) -> None:
+    """How long it took, where anybody had to wait."""
+    if seconds > WORTH_TELLING_S:
+        console().print(f"Done in {seconds:.0f} s.")
 
 
 def _because(reasons: Sequence[str]) -> str:

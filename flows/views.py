@@ -109,7 +109,9 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
     for export in exports:
         placed = export.model_copy(update={"path": Path(settings.base) / export.path})
         if "reports" in destinations[export.destination].options:
-            placed = placed.model_copy(update={"options": {"reports": str(settings.reports_folder)} | export.options})
+            placed = placed.model_copy(
+                update={"options": {"reports": str(settings.reports_folder)} | export.options}
+            )
         written[export.name] = [str(p) for p in destinations[export.destination].write(tables, placed, day)]
     return {"as_of": str(day), "exports": written}
 

@@ -19,7 +19,11 @@ from models.schemas import EVENT_KINDS, PERSON_TABLES, Column, list_columns, row
 KeyKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 NO_KEY = "customer_id: no identity key"
 _CONDITIONAL = (exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.TryCast)
-_DERIVED = {"events": ("source", "customer_id"), "customers": ("customer_id",), "assignments": ("customer_id",)}
+_DERIVED = {
+    "events": ("source", "customer_id"),
+    "customers": ("customer_id",),
+    "assignments": ("customer_id",),
+}
 # An address or a long run of digits with separators, wherever it stands in a rejected row.
 _EMAIL = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
 _PHONE = r"\+\d[\d ()/\-]{6,}\d"
@@ -63,7 +67,9 @@ class Source(BaseModel):
         allowed = [c.name for c in list_columns(self.table) if c.name not in derived]
         for name in self.columns:
             if name not in allowed:
-                raise ValueError(f"column '{name}' is not one of table '{self.table}'; it has: {', '.join(allowed)}")
+                raise ValueError(
+                    f"column '{name}' is not one of table '{self.table}'; it has: {', '.join(allowed)}"
+                )
         if self.table in PERSON_TABLES and not self.identity_keys:
             raise ValueError(f"[sources.keys] is missing: rows of '{self.table}' are about people")
         return self
@@ -159,7 +165,9 @@ def hash_sql(kind: str, value: str) -> str:
     return f"CASE WHEN {value} IS NOT NULL THEN sha256($opad || {inner}) END"
 
 
-def map_rows(source: Source, *, relation: str, columns: Iterable[str], kinds: Iterable[str] = EVENT_KINDS) -> str:
+def map_rows(
+    source: Source, *, relation: str, columns: Iterable[str], kinds: Iterable[str] = EVENT_KINDS
+) -> str:
     """The SELECT that turns a source's raw rows into canonical ones.
 
     Args:
@@ -178,7 +186,9 @@ def map_rows(source: Source, *, relation: str, columns: Iterable[str], kinds: It
     """
     raw_columns = tuple(columns)
     check_columns(source, raw_columns)
-    mapped = [_mapped(column, source) for column in list_columns(source.table) if column.name != "customer_id"]
+    mapped = [
+        _mapped(column, source) for column in list_columns(source.table) if column.name != "customer_id"
+    ]
     values = ",\n    ".join(f'{m.value} AS "{m.column.name}"' for m in mapped)
     unreadable = [
         f"CASE WHEN {m.unreadable} THEN '{m.column.name}: not {m.column.reads_as}' END"
@@ -261,7 +271,9 @@ def _reads_as(table: str, name: str) -> str:
 
 def _source_row(source: Source, columns: tuple[str, ...]) -> str:
     """The raw row as a struct, without the columns that identity keys come from."""
-    private = {name.lower() for expression in source.identity_keys.values() for name in _columns_used(expression)}
+    private = {
+        name.lower() for expression in source.identity_keys.values() for name in _columns_used(expression)
+    }
     shown = [f'"{name}" := "{name}"' for name in columns if name.lower() not in private]
     return f"struct_pack({', '.join([*shown, 'keys := _keys'])})"
 

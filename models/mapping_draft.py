@@ -44,14 +44,21 @@ def draft_mapping(name: str, path: str, columns: Sequence[str]) -> Draft:
         columns: the file's columns.
     """
     guesses = guess_columns(columns)
-    keys = {target.removeprefix("keys."): column for target, column in guesses.items() if target.startswith("keys.")}
+    keys = {
+        target.removeprefix("keys."): column
+        for target, column in guesses.items()
+        if target.startswith("keys.")
+    }
     mapped = _map_columns({t: c for t, c in guesses.items() if not t.startswith("keys.")})
     missing = []
     lines = [f"{kind} = {json.dumps(_quote(column))}" for kind, column in keys.items()]
     if not keys:
         missing.append("[sources.keys]: which column says who the customer is?")
         lines.append('# customer = "…"                     # which column says who the customer is?')
-    lines += ["", "[sources.columns]                    # canonical column = SQL expression over the file's columns"]
+    lines += [
+        "",
+        "[sources.columns]                    # canonical column = SQL expression over the file's columns",
+    ]
     lines += [f"{target} = {json.dumps(expression)}" for target, expression in mapped.items()]
     if "occurred_at" not in mapped:
         missing.append("occurred_at: which column says when it happened?")
@@ -67,7 +74,9 @@ def draft_mapping(name: str, path: str, columns: Sequence[str]) -> Draft:
 
 def _map_columns(guesses: Mapping[str, str]) -> dict[str, str]:
     """Expressions for the guessed columns; a negative number of pieces or sum is money given back."""
-    numbers = {t: f"{_quote(c)}::double" for t, c in guesses.items() if t in ("quantity", "value", "unit_price")}
+    numbers = {
+        t: f"{_quote(c)}::double" for t, c in guesses.items() if t in ("quantity", "value", "unit_price")
+    }
     mapped = {t: _quote(c) for t, c in guesses.items() if t != "unit_price"}
     if "value" not in numbers and {"quantity", "unit_price"} <= numbers.keys():
         mapped["value"] = f"abs({numbers['quantity']} * {numbers['unit_price']})"
@@ -77,13 +86,17 @@ def _map_columns(guesses: Mapping[str, str]) -> dict[str, str]:
         mapped["quantity"] = f"abs({numbers['quantity']})"
     if "kind" not in mapped:
         signed = numbers.get("quantity") or numbers.get("value")
-        mapped["kind"] = f"case when {signed} < 0 then 'refund' else 'purchase' end" if signed else "'purchase'"
+        mapped["kind"] = (
+            f"case when {signed} < 0 then 'refund' else 'purchase' end" if signed else "'purchase'"
+        )
     return mapped
 
 
 def _quote(column: str) -> str:
     """A column name as SQL: plain where it can be."""
-    return column if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column) else '"' + column.replace('"', '""') + '"'
+    return (
+        column if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column) else '"' + column.replace('"', '""') + '"'
+    )
 
 
 def guess_columns(columns: Iterable[str]) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Preparation(TransformerMixin, BaseEstimator):
     After `fit`: `columns` (factors used, in order) and `dropped` (factor → why it left).
     """
 
-    def __init__(self, options: PreparationOptions = PreparationOptions()) -> None:  # noqa: B008 - frozen
+    def __init__(self, options: PreparationOptions = PreparationOptions()) -> None:
         self.options = options
 
     def fit(self, factors: pd.DataFrame, _target: object = None) -> Preparation:
@@ -64,12 +64,12 @@ class Preparation(TransformerMixin, BaseEstimator):
         options = self.options
         self.dropped: dict[str, str] = {}
         known = self._drop(factors, factors.notna().any(), "no customer has a value")
-        known = self._drop(known, known.nunique() > 1, "the same for every customer")
+        known = self._drop(known, known.max() > known.min(), "the same for every customer")
         self._learn_values(known)
         tamed = self._tame(known)
         spread = tamed.std(axis=0)
         keep = spread > 1e-9
-        self.dropped |= {name: "the same for nearly every customer" for name in known.columns[~keep]}
+        self.dropped |= dict.fromkeys(known.columns[~keep], "the same for nearly every customer")
         self._select(keep)
         tamed, self._spread = tamed[:, keep], spread[keep]
         if not tamed.shape[1]:
@@ -93,7 +93,9 @@ class Preparation(TransformerMixin, BaseEstimator):
         """
         missing = [name for name in self.columns if name not in factors.columns]
         if missing:
-            raise ValueError(f"factor '{missing[0]}' is missing; the model was trained on {len(self.columns)} factors")
+            raise ValueError(
+                f"factor '{missing[0]}' is missing; the model was trained on {len(self.columns)} factors"
+            )
         scaled = self._standardise(self._tame(factors[list(self.columns)])) * self._weights
         return (scaled - self._mean) @ self._components.T
 

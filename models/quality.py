@@ -122,7 +122,10 @@ def measure_separation(labels: pd.Series, outcomes: pd.DataFrame, *, folds: int 
     fold = np.random.default_rng(seed).integers(0, folds, len(labels))
     errors, totals = _errors(labels.to_numpy(), usable, fold=fold, folds=folds)
     by_fold = np.array(
-        [1 - np.nansum(errors[fold == f], axis=0) / np.nansum(totals[fold == f], axis=0) for f in range(folds)]
+        [
+            1 - np.nansum(errors[fold == f], axis=0) / np.nansum(totals[fold == f], axis=0)
+            for f in range(folds)
+        ]
     )
     by_outcome = 1 - np.nansum(errors, axis=0) / np.nansum(totals, axis=0)
     spread = by_fold.mean(axis=1).std(ddof=1) / np.sqrt(folds)
@@ -147,7 +150,10 @@ def compare_separation(
     old, _same = _errors(champion.loc[challenger.index].to_numpy(), usable, fold=fold, folds=folds)
     saved, totals = np.nan_to_num(old - new), np.nan_to_num(totals)
     gain = float((saved.sum(axis=0) / totals.sum(axis=0)).mean())
-    draws = [_resample_gain(saved, totals, min(BATCH, resamples - done), rng) for done in range(0, resamples, BATCH)]
+    draws = [
+        _resample_gain(saved, totals, min(BATCH, resamples - done), rng)
+        for done in range(0, resamples, BATCH)
+    ]
     gains = np.concatenate(draws)
     error = float(gains.std(ddof=1))
     found = float(norm.ppf(0.95) + norm.ppf(0.80))

@@ -146,7 +146,7 @@ def search_recipes(
             if candidate in finalists and not candidate.reason:
                 if progress:
                     progress(f"training: {name} with {candidate.segments} segments")
-                candidate = _examine(candidate, sample, past_factors, outcomes, settings)  # noqa: PLW2901
+                candidate = _examine(candidate, sample, past_factors, outcomes, settings)
             found.append(candidate)
     best, sentence = choose_candidate(found)
     ordered = [best, *(c for c in found if c is not best)]
@@ -210,7 +210,9 @@ def _examine(
     if not stability.mean >= settings.stability_mean:
         fault = f"stability {stability.mean:.2f}, at least {settings.stability_mean:.2f} wanted"
     elif not stability.least >= settings.stability_min:
-        fault = f"stability of one segment {stability.least:.2f}, at least {settings.stability_min:.2f} wanted"
+        fault = (
+            f"stability of one segment {stability.least:.2f}, at least {settings.stability_min:.2f} wanted"
+        )
     return Candidate(
         recipe=candidate.recipe,
         segments=candidate.segments,

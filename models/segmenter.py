@@ -76,7 +76,11 @@ class Segmenter:
         segments = np.array([self.ids[int(label)] for label in np.unique(labels)])
         codes = np.unique(labels, return_inverse=True)[1]
         return pd.DataFrame(
-            {"segment_id": segments[codes], "strength": np.clip(strength, 0.0, 1.0), "is_outlier": labels == OUTLIER},
+            {
+                "segment_id": segments[codes],
+                "strength": np.clip(strength, 0.0, 1.0),
+                "is_outlier": labels == OUTLIER,
+            },
             index=factors.index,
         )
 
@@ -104,7 +108,9 @@ class Segmenter:
             "names": {str(segment): name for segment, name in self.names.items()},
         }
         stored = {f"preparation.{name}": np.asarray(array) for name, array in arrays.items()}
-        stored |= {f"clusterer.{name}": np.asarray(array) for name, array in self.clusterer.get_state().items()}
+        stored |= {
+            f"clusterer.{name}": np.asarray(array) for name, array in self.clusterer.get_state().items()
+        }
         return SegmenterState(meta, stored)
 
     @classmethod
@@ -123,7 +129,9 @@ class Segmenter:
         clusterer = _build(recipe, seed=0).set_state(_part(state.arrays, "clusterer."))
         return cls(
             recipe=recipe,
-            preparation=Preparation.from_state(state.meta["preparation"], _part(state.arrays, "preparation.")),
+            preparation=Preparation.from_state(
+                state.meta["preparation"], _part(state.arrays, "preparation.")
+            ),
             clusterer=clusterer,
             ids={int(label): segment for label, segment in state.meta["ids"].items()},
             names={int(segment): name for segment, name in state.meta["names"].items()},

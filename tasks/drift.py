@@ -55,7 +55,8 @@ def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
     until = end_of_day(as_of, timezone=timezone)
     events = lake.table("events")
     recent = events.filter(
-        (_.occurred_at < ibis.literal(until)) & (_.occurred_at >= ibis.literal(until - timedelta(weeks=WEEKS_WATCHED)))
+        (_.occurred_at < ibis.literal(until))
+        & (_.occurred_at >= ibis.literal(until - timedelta(weeks=WEEKS_WATCHED)))
     )
     age = ibis.literal(int(until.timestamp()) - 1) - recent.occurred_at.epoch_seconds()
     weeks = recent.mutate(weeks_ago=(age.cast("float64") / (7 * 86400.0)).floor().cast("int64"))
@@ -71,7 +72,11 @@ def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
 
 @task(name="watch drift", cache_policy=NO_CACHE, persist_result=False)
 def watch_drift(
-    reference: pd.DataFrame | None, current: pd.DataFrame, *, faults: list[FeedFinding], settings: DriftSettings
+    reference: pd.DataFrame | None,
+    current: pd.DataFrame,
+    *,
+    faults: list[FeedFinding],
+    settings: DriftSettings,
 ) -> DriftWatch:
     """Compare this week's factors with those the champion was trained on (None where there is no champion)."""
     measurement = None if reference is None else measure_drift(reference, current, settings=settings, seed=0)

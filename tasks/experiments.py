@@ -56,7 +56,9 @@ def _measure(
     lake: Lake, campaign: Campaign, *, until: datetime, as_of: date, settings: MeasurementSettings
 ) -> CampaignResult:
     if not lake.has("assignments"):
-        raise UnknownCampaignError(f"campaign '{campaign.campaign_id}' has no assignments; deliver them as a source")
+        raise UnknownCampaignError(
+            f"campaign '{campaign.campaign_id}' has no assignments; deliver them as a source"
+        )
     events, assignments = lake.table("events"), lake.table("assignments")
     outcomes = build_outcomes(
         events, assignments, campaign=campaign, until=until,

@@ -18,7 +18,12 @@ from tasks.lake import Lake
 from tasks.logs import get_logger
 
 _BATCH = 200_000
-_ROLLUPS = {"activity": "activity_daily", "orders": "orders", "sessions": "sessions", "categories": "categories_daily"}
+_ROLLUPS = {
+    "activity": "activity_daily",
+    "orders": "orders",
+    "sessions": "sessions",
+    "categories": "categories_daily",
+}
 
 
 class NoEventsError(ValueError):
@@ -43,7 +48,7 @@ def roll_up_events(lake: Lake, *, timezone: str) -> None:
     if not lake.has("events"):
         raise NoEventsError("no events have been accepted yet; look at `segmentwerk check --preview 5`")
     events = lake.table("events")
-    first, last = _span(lake, events)
+    first, last = _span(events)
     rollups = roll_up(events, timezone=timezone, since=first, until=last)
     for name, table in _ROLLUPS.items():
         lake.overwrite(table, getattr(rollups, name).to_pyarrow_batches(chunk_size=_BATCH))
@@ -56,9 +61,7 @@ def read_rollups(lake: Lake) -> Rollups:
 
 
 @task(name="compute factors", cache_policy=NO_CACHE, persist_result=False)
-def compute_features(
-    lake: Lake, *, as_of: date, consent_default: bool
-) -> pd.DataFrame:
+def compute_features(lake: Lake, *, as_of: date, consent_default: bool) -> pd.DataFrame:
     """Reaction factors of every customer known at `as_of`, written to `features` and returned by customer_id.
 
     Raises:
@@ -79,9 +82,7 @@ def compute_features(
 
 
 @task(name="look back", cache_policy=NO_CACHE, persist_result=False)
-def compute_history(
-    lake: Lake, *, as_of: date, days: int, consent_default: bool
-) -> History:
+def compute_history(lake: Lake, *, as_of: date, days: int, consent_default: bool) -> History:
     """The same factors `days` ago, and what those customers have done since."""
     rollups = read_rollups(lake)
     past = as_of - timedelta(days=days)
@@ -97,7 +98,9 @@ def compute_history(
 
 def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:
     """customer_id of everyone who had done something by `as_of` and has not refused profiling."""
-    seen = rollups.activity.filter(rollups.activity.day <= ibis.literal(as_of)).select("customer_id").distinct()
+    seen = (
+        rollups.activity.filter(rollups.activity.day <= ibis.literal(as_of)).select("customer_id").distinct()
+    )
     if not lake.has("customers"):
         return seen
     customers = lake.table("customers")
@@ -110,6 +113,6 @@ def _by_customer(table: ibis.Table) -> pd.DataFrame:
     return table.order_by("customer_id").to_pandas().set_index("customer_id").round(6)
 
 
-def _span(lake: Lake, events: ibis.Table) -> tuple[date, date]:
+def _span(events: ibis.Table) -> tuple[date, date]:
     span = events.aggregate(first=events.occurred_at.min(), last=events.occurred_at.max()).to_pandas().iloc[0]
     return span["first"].date() - timedelta(days=1), span["last"].date() + timedelta(days=1)

@@ -48,7 +48,9 @@ class Intake:
     warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        total = {name: sum(getattr(c, name) for c in self.by_source.values()) for name in SourceCount.__slots__}
+        total = {
+            name: sum(getattr(c, name) for c in self.by_source.values()) for name in SourceCount.__slots__
+        }
         return {
             **total,
             "by_source": {name: asdict(count) for name, count in sorted(self.by_source.items())},
@@ -104,7 +106,8 @@ def ingest_sources(
     _drop_staging(con)
     total = intake.to_dict()
     get_logger().info(
-        "ingested: %(read)d read, %(accepted)d accepted, %(duplicates)d duplicates, %(quarantined)d quarantined", total
+        "ingested: %(read)d read, %(accepted)d accepted, %(duplicates)d duplicates, %(quarantined)d quarantined",
+        total,
     )
     return intake
 
@@ -155,7 +158,8 @@ def _join_customers(lake: Lake, intake: Intake) -> None:
     """Resolve identity over the new rows' keys and what is known, and move merged histories."""
     con = lake.engine.con
     people = " UNION ALL ".join(
-        f"SELECT _keys FROM staged_{table} WHERE len(_reasons) = 0 AND len(_keys) > 0" for table in PERSON_TABLES
+        f"SELECT _keys FROM staged_{table} WHERE len(_reasons) = 0 AND len(_keys) > 0"
+        for table in PERSON_TABLES
     )
     links = con.execute(
         "SELECT record, key.kind AS key_kind, key.hash AS key_hash FROM (SELECT record, unnest(_keys) AS key FROM "
@@ -227,11 +231,17 @@ def _add_events(lake: Lake, intake: Intake, *, closed: datetime | None) -> None:
 def _checked(table: str, result: Any) -> pyarrow.RecordBatchReader:
     """A stream of batches, each held against the contract before it is written."""
     reader = result.to_arrow_reader(_BATCH)
-    return pyarrow.RecordBatchReader.from_batches(reader.schema, (check_batch(table, batch) for batch in reader))
+    return pyarrow.RecordBatchReader.from_batches(
+        reader.schema, (check_batch(table, batch) for batch in reader)
+    )
 
 
 def _count_by_source(con: duckdb.DuckDBPyConnection, query: str, **parameters: Any) -> dict[str, int]:
-    return dict(con.execute(f"SELECT _source, count(*) FROM ({query}) GROUP BY _source", parameters or None).fetchall())
+    return dict(
+        con.execute(
+            f"SELECT _source, count(*) FROM ({query}) GROUP BY _source", parameters or None
+        ).fetchall()
+    )
 
 
 def _upsert(lake: Lake, table: str, intake: Intake) -> None:
@@ -240,7 +250,11 @@ def _upsert(lake: Lake, table: str, intake: Intake) -> None:
     names = [c.name for c in list_columns(table)]
     key = ", ".join(UPSERT_KEYS[table])
     columns = ", ".join(f'"{name}"' for name in names)
-    fresh = _with_customer(table) if table in PERSON_TABLES else f"SELECT * FROM staged_{table} WHERE len(_reasons) = 0"
+    fresh = (
+        _with_customer(table)
+        if table in PERSON_TABLES
+        else f"SELECT * FROM staged_{table} WHERE len(_reasons) = 0"
+    )
     staged = _count_by_source(con, fresh)
     if not staged:
         return
@@ -260,7 +274,8 @@ def _upsert(lake: Lake, table: str, intake: Intake) -> None:
         count = intake.by_source[source]
         count.accepted += new.get(source, 0)
         count.duplicates += rows - new.get(source, 0)
-    merged = f"SELECT {columns} FROM fresh_rows UNION ALL SELECT {columns} FROM ({old}) o ANTI JOIN fresh_rows USING ({key})"
+    kept = f"SELECT {columns} FROM ({old}) o ANTI JOIN fresh_rows USING ({key})"
+    merged = f"SELECT {columns} FROM fresh_rows UNION ALL {kept}"
     lake.overwrite(table, _checked(table, con.execute(f"SELECT * FROM ({merged}) ORDER BY {key}")))
 
 
@@ -276,8 +291,8 @@ def _update_customers(lake: Lake, intake: Intake) -> None:
     if lake.has("customers"):
         con.register("old_customers", lake.table("customers").to_pyarrow())
         words.append(
-            f"SELECT coalesce(m.customer_id, o.customer_id) AS customer_id, first_seen, {', '.join(told)}, 0 AS age, '' AS _file, "
-            "0 AS _row FROM old_customers o LEFT JOIN identity_merges m ON m.old_customer_id = o.customer_id"
+            f"SELECT coalesce(m.customer_id, o.customer_id) AS customer_id, first_seen, {', '.join(told)}, 0 AS age, "
+            "'' AS _file, 0 AS _row FROM old_customers o LEFT JOIN identity_merges m ON m.old_customer_id = o.customer_id"
         )
     if lake.has("events"):
         con.execute(
@@ -285,7 +300,9 @@ def _update_customers(lake: Lake, intake: Intake) -> None:
             "FROM new_events GROUP BY customer_id"
         )
         empty = ", ".join(f"NULL AS {name}" for name in told)
-        words.append(f"SELECT customer_id, first_seen, {empty}, 0 AS age, '' AS _file, 0 AS _row FROM first_events")
+        words.append(
+            f"SELECT customer_id, first_seen, {empty}, 0 AS age, '' AS _file, 0 AS _row FROM first_events"
+        )
     latest = ", ".join(f"arg_max({name}, (age, _file, _row)) AS {name}" for name in told)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE all_customers AS SELECT customer_id, min(first_seen) AS first_seen, {latest} "
@@ -302,18 +319,20 @@ def _quarantine(lake: Lake) -> None:
     """Bad rows, once each, with every reason."""
     con = lake.engine.con
     bad = " UNION ALL ".join(
-        f"SELECT _source, _raw, _reasons, _file, _row FROM staged_{table} WHERE len(_reasons) > 0" for table in UPSERT_KEYS
+        f"SELECT _source, _raw, _reasons, _file, _row FROM staged_{table} WHERE len(_reasons) > 0"
+        for table in UPSERT_KEYS
     )
     rows = (
         "SELECT _source AS source, sha256(_raw || '#' || row_number() OVER (PARTITION BY _source, _file, _raw "
-        f"ORDER BY _row)) AS row_hash, to_json(_reasons)::VARCHAR AS reasons, _raw AS \"row\" FROM ({bad})"
+        f'ORDER BY _row)) AS row_hash, to_json(_reasons)::VARCHAR AS reasons, _raw AS "row" FROM ({bad})'
     )
     known = ""
     if lake.has("quarantine"):
         con.register("known_bad", lake.table("quarantine").select("source", "row_hash").to_pyarrow())
         known = "ANTI JOIN known_bad k USING (source, row_hash)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE new_bad AS SELECT DISTINCT ON (source, row_hash) *, $now::TIMESTAMPTZ AS first_seen_at "
+        "CREATE OR REPLACE TEMP TABLE new_bad AS SELECT DISTINCT ON (source, row_hash) *, "
+        "$now::TIMESTAMPTZ AS first_seen_at "
         f"FROM ({rows}) {known}",
         {"now": datetime.now(UTC).replace(microsecond=0)},
     )
@@ -343,4 +362,3 @@ def _check_balance(intake: Intake) -> None:
 def _drop_staging(con: duckdb.DuckDBPyConnection) -> None:
     for table in (*(f"staged_{name}" for name in UPSERT_KEYS), "raw_rows", "new_events", "new_bad"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
-

@@ -79,18 +79,27 @@ class Lake:
             LookupError: no finished run has written it yet.
         """
         if name not in self.versions:
-            raise LookupError(f"the lake at {self.root} has no table '{name}' yet; run `segmentwerk ingest` first")
+            raise LookupError(
+                f"the lake at {self.root} has no table '{name}' yet; run `segmentwerk ingest` first"
+            )
         delta = DeltaTable(self.uri(name), version=self.versions[name])
         files = delta.file_uris()
         if not files:
-            return self.engine.create_table(f"empty_{name}", _plain(pyarrow.schema(delta.schema()).empty_table()), temp=True, overwrite=True)
+            return self.engine.create_table(
+                f"empty_{name}",
+                _plain(pyarrow.schema(delta.schema()).empty_table()),
+                temp=True,
+                overwrite=True,
+            )
         return self.engine.read_parquet(files, union_by_name=True)
 
     def append(self, name: str, rows: pyarrow.RecordBatchReader) -> None:
         """Add rows to a table, streamed; the table is created with the rows' own schema where it is missing."""
         self._write(name, rows, mode="append")
 
-    def overwrite(self, name: str, rows: pyarrow.RecordBatchReader | pyarrow.Table, *, where: str | None = None) -> None:
+    def overwrite(
+        self, name: str, rows: pyarrow.RecordBatchReader | pyarrow.Table, *, where: str | None = None
+    ) -> None:
         """Replace a table, or those of its rows for which the SQL predicate `where` is true."""
         self._write(name, rows, mode="overwrite", predicate=where if self.has(name) else None)
 
@@ -108,7 +117,9 @@ class Lake:
         """Give the rows of merged customers (`old_customer_id` → `customer_id`) to the one who remains."""
         delta = DeltaTable(self.uri(name))
         (
-            delta.merge(merges, predicate="t.customer_id = s.old_customer_id", source_alias="s", target_alias="t")
+            delta.merge(
+                merges, predicate="t.customer_id = s.old_customer_id", source_alias="s", target_alias="t"
+            )
             .when_matched_update({"customer_id": "s.customer_id"})
             .execute()
         )
@@ -191,7 +202,11 @@ def begin_run(flow: str, as_of: date) -> Run:
 
 def _plain(table: pyarrow.Table) -> pyarrow.Table:
     """The same table in Arrow types that DuckDB reads (Delta may hand out view types)."""
-    plain = {"string_view": pyarrow.string(), "binary_view": pyarrow.binary(), "large_string": pyarrow.string()}
+    plain = {
+        "string_view": pyarrow.string(),
+        "binary_view": pyarrow.binary(),
+        "large_string": pyarrow.string(),
+    }
     fields = [pyarrow.field(f.name, plain.get(str(f.type), f.type)) for f in table.schema]
     return table.cast(pyarrow.schema(fields))
 
@@ -237,7 +252,9 @@ def _lock(home: str) -> FileLock:
         import hashlib
         import tempfile
 
-        return FileLock(Path(tempfile.gettempdir()) / f"segmentwerk-{hashlib.sha256(home.encode()).hexdigest()[:16]}.lock")
+        return FileLock(
+            Path(tempfile.gettempdir()) / f"segmentwerk-{hashlib.sha256(home.encode()).hexdigest()[:16]}.lock"
+        )
     Path(home).mkdir(parents=True, exist_ok=True)
     return FileLock(Path(home) / "lake.lock")
 

@@ -47,9 +47,13 @@ def assign_campaign(
     people = eligible.select("customer_id", "segment_id", "model_version").to_pandas()
     if people.empty:
         chosen = ", ".join(str(s) for s in segments) or "any segment"
-        raise ValueError(f"campaign '{campaign.campaign_id}': no customer in {chosen} on {day} may be contacted")
+        raise ValueError(
+            f"campaign '{campaign.campaign_id}': no customer in {chosen} on {day} may be contacted"
+        )
     control = campaign.control_share or 0.5
-    assigned = assign_arms(people, shares={CONTROL: control, TREATMENT: 1 - control}, salt=campaign.campaign_id)
+    assigned = assign_arms(
+        people, shares={CONTROL: control, TREATMENT: 1 - control}, salt=campaign.campaign_id
+    )
     store_assignment(lake, campaign, assigned, model_version=str(people["model_version"].iloc[0]))
     get_logger().info("campaign %s: %d customers assigned", campaign.campaign_id, len(assigned))
     return assigned

@@ -158,7 +158,7 @@ def _carry_over(
 def _find_decision(lake: Lake, *, snapshot_id: str) -> dict[str, Any] | None:
     decisions = list_promotions(lake)
     found = decisions[decisions["snapshot_id"] == snapshot_id]
-    return None if found.empty else found.iloc[-1].to_dict()
+    return None if found.empty else {str(k): v for k, v in found.iloc[-1].to_dict().items()}
 
 
 def _measure_gain(
@@ -167,7 +167,9 @@ def _measure_gain(
     """Both models place the customers of a horizon ago; what these did since says which tells them apart better."""
     if champion is None or history.factors is None or history.outcomes is None:
         return None
-    labels = [model.assign(history.factors)["segment_id"] for model in (challenger.segmenter, champion.segmenter)]
+    labels = [
+        model.assign(history.factors)["segment_id"] for model in (challenger.segmenter, champion.segmenter)
+    ]
     return compare_separation(labels[0], labels[1], history.outcomes, seed=0)
 
 
@@ -186,7 +188,12 @@ def _age(champion: LoadedModel | None, *, as_of: date) -> float | None:
 
 
 def _record(
-    lake: Lake, decision: PromotionDecision, challenger: Challenger, champion: LoadedModel | None, *, as_of: date
+    lake: Lake,
+    decision: PromotionDecision,
+    challenger: Challenger,
+    champion: LoadedModel | None,
+    *,
+    as_of: date,
 ) -> None:
     before = champion.version if champion else None
     record_promotion(

@@ -87,7 +87,7 @@ def map_customers(challenger: Challenger, factors: pd.DataFrame, scored: Scored)
 
 
 def standardise_means(factors: pd.DataFrame, scored: Scored) -> pd.DataFrame:
-    """Mean of each factor by segment, in standard deviations from the mean of all; extremes count as the 99th percentile."""
+    """Mean of each factor by segment, in standard deviations from everybody's; the extreme 1 % is drawn in."""
     calm = factors.clip(factors.quantile(0.01), factors.quantile(0.99), axis=1)
     spread = calm.std().replace(0.0, np.nan)
     known = calm.columns[spread.notna()]
@@ -97,7 +97,9 @@ def standardise_means(factors: pd.DataFrame, scored: Scored) -> pd.DataFrame:
 
 def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:
     """One row a week: the finished weekly runs, and this one."""
-    finished = [json.loads(row["summary"]) for row in lake.runs().to_pylist() if row["flow"] == "weekly-retrain"]
+    finished = [
+        json.loads(row["summary"]) for row in lake.runs().to_pylist() if row["flow"] == "weekly-retrain"
+    ]
     weeks = {week["as_of"]: week for week in (*finished, summary)}
     rows = [
         {

@@ -62,7 +62,7 @@ class Scored:
     def to_dict(self) -> list[dict[str, Any]]:
         shown = self.profiles[["segment_id", "segment_name", "size", "share", "value", "rule", "lineage"]]
         return [
-            {name: None if isinstance(v, float) and pd.isna(v) else v for name, v in row.items()}
+            {str(name): None if isinstance(v, float) and pd.isna(v) else v for name, v in row.items()}
             for row in shown.to_dict("records")
         ]
 
@@ -97,5 +97,7 @@ def _store(
 ) -> None:
     rows = frame.assign(as_of=as_of, model_version=version)[schema.names]
     lake.overwrite(
-        table, pyarrow.Table.from_pandas(rows, schema=schema, preserve_index=False), where=f"as_of = '{as_of}'"
+        table,
+        pyarrow.Table.from_pandas(rows, schema=schema, preserve_index=False),
+        where=f"as_of = '{as_of}'",
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
 from models.segmenter import Segmenter, SegmenterState
 
 if TYPE_CHECKING:

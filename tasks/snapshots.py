@@ -13,7 +13,9 @@ from tasks.lake import Lake
 from tasks.registry import LoadedModel
 
 
-def identify_snapshot(factors: pd.DataFrame, *, as_of: date, recipe: str, champion_version: str | None) -> str:
+def identify_snapshot(
+    factors: pd.DataFrame, *, as_of: date, recipe: str, champion_version: str | None
+) -> str:
     """A name for a training: the same rows, recipe and champion give the same one."""
     rows = pd.util.hash_pandas_object(factors, index=True).to_numpy().tobytes()
     about = f"{as_of}|{','.join(factors.columns)}|{recipe}|{champion_version}".encode()
@@ -26,7 +28,9 @@ def store_snapshot(lake: Lake, factors: pd.DataFrame, *, snapshot_id: str) -> No
         kept = lake.table("snapshots")
         if kept.filter(kept.snapshot_id == snapshot_id).limit(1).count().execute():
             return
-    rows = pyarrow.Table.from_pandas(factors.reset_index().assign(snapshot_id=snapshot_id), preserve_index=False)
+    rows = pyarrow.Table.from_pandas(
+        factors.reset_index().assign(snapshot_id=snapshot_id), preserve_index=False
+    )
     lake.append("snapshots", rows)
 
 

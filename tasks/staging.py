@@ -14,6 +14,7 @@ from models.mapping import Source, map_rows
 from models.schemas import list_columns
 from tasks.sources import Delivery, SourceError, find_reader
 
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """What one source handed in: rows read, set aside by `where`, and bad, with the reasons counted."""
@@ -79,7 +80,10 @@ def _stage_file(
     con.execute(f"CREATE OR REPLACE TEMP TABLE raw_rows AS {_numbered_scan(scan.rows, delivery.path)}")
     query = map_rows(source, relation="raw_rows", columns=_columns(con), kinds=kinds)
     inner, outer = hmac_pads(secret)
-    insert = f"INSERT INTO staged_{source.table} BY NAME SELECT {_with_event_id(source)}, $name AS _source FROM ({query})"
+    insert = (
+        f"INSERT INTO staged_{source.table} BY NAME "
+        f"SELECT {_with_event_id(source)}, $name AS _source FROM ({query})"
+    )
     con.execute(insert, _named(insert, ipad=inner, opad=outer, latest=latest, name=source.name))
     rows = _one(con, "SELECT count(*) FROM raw_rows")
     kept = _one(
@@ -99,9 +103,7 @@ def _with_event_id(source: Source) -> str:
     names = [c.name for c in list_columns("events") if c.name not in ("customer_id", "event_id")]
     values = ", ".join(f'coalesce("{name}"::VARCHAR, chr(0))' for name in names)
     text = f"concat_ws('|', {values}, _keys::VARCHAR)"
-    return (
-        f"* REPLACE (sha256({text} || '#' || row_number() OVER (PARTITION BY {text} ORDER BY _row)) AS event_id)"
-    )
+    return f"* REPLACE (sha256({text} || '#' || row_number() OVER (PARTITION BY {text} ORDER BY _row)) AS event_id)"
 
 
 def _stage_lost(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from threadpoolctl import threadpool_limits
 
 from models.lineage import Lineage, match_segments, start_lineage
 from models.profiles import profile_segments
@@ -53,7 +54,9 @@ class Challenger:
             "silhouette": _clean(best.silhouette),
             "stability": _clean(self.gates.stability),
             "separation": _clean(self.gates.separation),
-            "reason": None if best.separation else "the shop is too young to look at what customers did afterwards",
+            "reason": None
+            if best.separation
+            else "the shop is too young to look at what customers did afterwards",
             "candidates": len(self.search.candidates),
             "version": self.version,
             "sentence": self.search.sentence,
@@ -76,11 +79,17 @@ def train_challenger(
     Raises:
         TooFewCustomers, NoVariation: there is nothing to cluster; the message says what would help.
     """
-    search = search_recipes(
-        factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings, progress=report
-    )
-    report("training: fitting the chosen recipe")
-    fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
+    # One thread: the same result bit for bit, and threads that wait for each other cost more than they bring.
+    with threadpool_limits(1):
+        search = search_recipes(
+            factors,
+            past_factors=history.factors,
+            outcomes=history.outcomes,
+            settings=settings,
+            progress=report,
+        )
+        report("training: fitting the chosen recipe")
+        fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
     lineage = trace_lineage(lake, fitted, factors, champion)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
@@ -131,7 +140,9 @@ def name_segmenter(segmenter: Segmenter, factors: pd.DataFrame, champion: Loaded
     profiles = profile_segments(
         factors, segmenter.assign(factors), value=VALUE_FACTOR, earlier_names=inherited
     )
-    return segmenter.rename({int(s): str(n) for s, n in zip(profiles["segment_id"], profiles["segment_name"], strict=True)})
+    return segmenter.rename(
+        {int(s): str(n) for s, n in zip(profiles["segment_id"], profiles["segment_name"], strict=True)}
+    )
 
 
 def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:
@@ -152,12 +163,18 @@ def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:
 
 
 def _flatten(recipe: dict[str, Any]) -> dict[str, Any]:
-    nested = {f"{part}.{name}": value for part in ("parameters", "preparation") for name, value in recipe[part].items()}
+    nested = {
+        f"{part}.{name}": value
+        for part in ("parameters", "preparation")
+        for name, value in recipe[part].items()
+    }
     return {"algorithm": recipe["algorithm"], **nested}
 
 
 def _numbers(values: dict[str, Any]) -> dict[str, float]:
-    return {name: float(v) for name, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    return {
+        name: float(v) for name, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)
+    }
 
 
 def _clean(value: float | None) -> float | None:

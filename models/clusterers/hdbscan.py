@@ -27,7 +27,9 @@ class HdbscanClusterer(NeighbourClusterer):
         from hdbscan import HDBSCAN
 
         size = max(5, int(self.share * len(X)))
-        found = HDBSCAN(min_cluster_size=size, min_samples=min(self.min_samples, size), core_dist_n_jobs=1).fit(X)
+        found = HDBSCAN(
+            min_cluster_size=size, min_samples=min(self.min_samples, size), core_dist_n_jobs=1
+        ).fit(X)
         self.remember(X, found.labels_)
         return self
 

@@ -82,10 +82,14 @@ def list_deliveries(source: Source, *, base: str) -> list[Delivery]:
     filesystem, location = fsspec.core.url_to_fs(pattern)
     found = sorted(str(path) for path in filesystem.glob(location) if filesystem.isfile(path))
     if not found:
-        raise SourceError(f"sources.{source.name}: no file matches path = \"{source.path}\" (looked in {base})")
+        raise SourceError(f'sources.{source.name}: no file matches path = "{source.path}" (looked in {base})')
     remote = "://" in pattern
     return [
-        Delivery(source.name, filesystem.unstrip_protocol(path) if remote else path, _fingerprint(filesystem.info(path)))
+        Delivery(
+            source.name,
+            filesystem.unstrip_protocol(path) if remote else path,
+            _fingerprint(filesystem.info(path)),
+        )
         for path in found
     ]
 

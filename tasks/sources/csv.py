@@ -11,10 +11,14 @@ def scan_csv(con: DuckDBPyConnection, path: str) -> Scan:
     """Lines with too few or too many fields, or in another encoding, are lost, and listed with the reason."""
     for table in ("csv_errors", "csv_scans"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
-    options = "all_varchar = true, header = true, store_rejects = true, rejects_table = 'csv_errors', rejects_scan = 'csv_scans'"
+    options = (
+        "all_varchar = true, header = true, store_rejects = true, "
+        "rejects_table = 'csv_errors', rejects_scan = 'csv_scans'"
+    )
     return Scan(
         rows=f"SELECT * FROM read_csv({quote(path)}, {options})",
-        lost="SELECT csv_line AS line, 'row: ' || lower(any_value(error_type::VARCHAR)) AS reason FROM csv_errors GROUP BY ALL",
+        lost="SELECT any_value(csv_line) AS line, 'row: ' || lower(any_value(error_type::VARCHAR)) AS reason "
+        "FROM csv_errors GROUP BY line",
     )
 
 

@@ -20,10 +20,15 @@ def scan_jsonl(con: DuckDBPyConnection, path: str) -> Scan:
         "delim = '\\0', quote = '', escape = '', header = false, auto_detect = false, max_line_size = 10000000)"
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE json_lines AS {lines}")
-    found = con.execute("SELECT json_group_structure(line::JSON) FROM json_lines WHERE reason IS NULL").fetchone()
+    found = con.execute(
+        "SELECT json_group_structure(line::JSON) FROM json_lines WHERE reason IS NULL"
+    ).fetchone()
     structure = found[0] if found and found[0] else '{"empty": "VARCHAR"}'
+    parsed = (
+        f"SELECT json_transform(line::JSON, {quote(structure)}) AS r FROM json_lines WHERE reason IS NULL"
+    )
     return Scan(
-        rows=f"SELECT unnest(r) FROM (SELECT json_transform(line::JSON, {quote(structure)}) AS r FROM json_lines WHERE reason IS NULL)",
+        rows=f"SELECT unnest(r) FROM ({parsed})",
         lost="SELECT line, reason FROM json_lines WHERE reason IS NOT NULL",
     )
 
