@@ -1,6 +1,7 @@
 # Segmentwerk. Everything runs from .venv, which is made from the lock and left alone while the lock has not changed.
 PYTHON ?= python3
 BIN := .venv/bin
+CONFIG ?= segmentwerk.toml
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test test-long test-all check format bench ui lock clean
 
@@ -39,8 +40,8 @@ format: install-dev ## bring the source into shape
 bench: install-dev ## measure the demo and the year of real orders
 	@$(BIN)/python -m benchmarks
 
-ui: install      ## Prefect, MLflow and the reports, in the browser
-	@$(BIN)/segmentwerk report --serve
+ui: install      ## the newest reports, in the browser (of the demo: CONFIG=var/demo/segmentwerk.toml)
+	@$(BIN)/segmentwerk report --serve --config $(CONFIG)
 
 lock: install-dev ## write the locks anew from pyproject.toml
 	@$(BIN)/python -m uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -o requirements.lock
