@@ -34,7 +34,8 @@ def prepare_environment(lock: str = RUNTIME_LOCK) -> Path:
     _say(f"setting up .venv from {lock} (once; a few minutes on a slow line) …")
     if not python.exists():
         venv.create(VENV, with_pip=True)
-    _pip(python, "--require-hashes", "-r", str(PROJECT / lock))
+    # The lock is complete; older releases of pip stumble over extras when they check that for themselves.
+    _pip(python, "--require-hashes", "--no-deps", "-r", str(PROJECT / lock))
     _pip(python, "--no-deps", "--no-build-isolation", "-e", str(PROJECT))
     stamp.write_text(wanted)
     if lock == DEVELOPMENT_LOCK:
