@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from models.mapping import Source
 from models.promotion import PromotionSettings
@@ -192,6 +192,8 @@ def load_settings(path: Path | str) -> Settings:
         settings = Settings(**_fill_variables(content, file=file), base=base)
     except ValidationError as error:
         raise ConfigError(f"{file}: {_describe(error, content)}") from None
+    except SettingsError as error:
+        raise ConfigError(f"{file}: an environment variable cannot be read: {error}") from None
     home = settings.home if "://" in settings.home else str((Path(base) / settings.home).resolve())
     return settings.model_copy(update={"home": home})
 

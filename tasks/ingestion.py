@@ -285,11 +285,21 @@ def _update_customers(lake: Lake, intake: Intake) -> None:
     told = [c.name for c in list_columns("customers") if c.name not in ("customer_id", "first_seen")]
     fresh = _with_customer("customers")
     staged = _count_by_source(con, fresh)
-    for source, rows in staged.items():
-        intake.by_source[source].accepted += rows
-    words = [f"SELECT customer_id, first_seen, {', '.join(told)}, 1 AS age, _file, _row FROM ({fresh})"]
     if lake.has("customers"):
         con.register("old_customers", lake.table("customers").to_pyarrow())
+        same = " AND ".join(f"(f.{name} IS NULL OR f.{name} IS NOT DISTINCT FROM o.{name})" for name in told)
+        fresh_news = (
+            f"SELECT f._source FROM ({fresh}) f WHERE NOT EXISTS (SELECT 1 FROM old_customers o WHERE "
+            f"o.customer_id = f.customer_id AND {same} AND (f.first_seen IS NULL OR f.first_seen >= o.first_seen))"
+        )
+        news = _count_by_source(con, fresh_news)
+    else:
+        news = staged
+    for source, rows in staged.items():
+        intake.by_source[source].accepted += news.get(source, 0)
+        intake.by_source[source].duplicates += rows - news.get(source, 0)
+    words = [f"SELECT customer_id, first_seen, {', '.join(told)}, 1 AS age, _file, _row FROM ({fresh})"]
+    if lake.has("customers"):
         words.append(
             "SELECT coalesce(m.customer_id, o.customer_id) AS customer_id, first_seen, "
             f"{', '.join(told)}, 0 AS age, "

@@ -22,7 +22,7 @@ WEEKLY_TABLES = ("segments", "segment_profiles", "features")
 MEANINGS: Mapping[str, str] = {
     "as_of": "last day taken into account",
     "customer_id": "pseudonym of the customer",
-    "segment_id": "number of the segment; -1: in no segment",
+    "segment_id": "number of the segment; 0: in no segment",
     "segment_name": "name of the segment",
     "strength": "how firmly the customer belongs to the segment, 0 to 1",
     "is_outlier": "whether the customer is unlike any segment",

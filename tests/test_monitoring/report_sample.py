@@ -123,7 +123,7 @@ def make_campaign(decision: str = "ship", **fields: Any) -> dict[str, Any]:
             "cac": make_metric(None, 14.2, "at least 23.90, no upper bound", absolute=41.12, low=23.9),
             "churn": make_metric(None, None, "60 days have not passed"),
         },
-        "by_segment": {"0": {"customers": {"control": 80, "treatment": 320}, **conversion}},
+        "by_segment": {"1": {"customers": {"control": 80, "treatment": 320}, **conversion}},
     } | fields
 
 
@@ -150,7 +150,7 @@ def make_data(**fields: Any) -> ReportData:
         },
         "profiles": pd.DataFrame(
             {
-                "segment_id": [0, 1, -1],
+                "segment_id": [1, 2, 0],
                 "segment_name": names,
                 "size": [200, 143, 7],
                 "share": [0.5714, 0.4086, 0.02],

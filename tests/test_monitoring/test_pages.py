@@ -12,7 +12,7 @@ import pytest
 from report_sample import EVIL, Document, make_campaign, make_data
 
 import monitoring.pages as pages
-from monitoring.pages import ReportData, load_pages, render_site
+from monitoring.pages import OUTLIER_SEGMENT, ReportData, load_pages, render_site
 from monitoring.pages.layout import read_assets
 from monitoring.pages.layout.words import (
     format_change,
@@ -179,15 +179,28 @@ def test_tables_hold_the_exact_numbers(
     assert sorted(map(str, shown)) == sorted(map(str, given))
 
 
-def test_segments_show_their_numbers_and_come_largest_first(site: dict[str, Document]) -> None:
-    text = site["segments.html"].text
+@pytest.fixture(scope="module")
+def numbered() -> ReportData:
+    """A week whose segments are numbered as the segmenter does: from 1, outliers 0."""
+    return make_data(profiles=make_data().profiles.assign(segment_id=[1, 2, OUTLIER_SEGMENT]))
+
+
+def test_segments_show_their_numbers_and_come_largest_first(numbered: ReportData) -> None:
+    page = render_page("segments", numbered)
     for shown in ("200", f"57.1{SPACE}%", "€412", "far above average", "bought twice", "continues"):
-        assert shown in text
-    names = [text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
+        assert shown in page.text
+    names = [page.text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
     assert names == sorted(names)
-    assert set(site["segments.html"].figures) == {"sizes", "map", "heatmap"}
-    points = sum(len(trace["x"]) for trace in site["segments.html"].figures["map"]["data"])
+    assert set(page.figures) == {"sizes", "map", "heatmap"}
+    points = sum(len(trace["x"]) for trace in page.figures["map"]["data"])
     assert points == 350
+
+
+def test_outliers_come_last_however_many_they_are(numbered: ReportData) -> None:
+    many = numbered.profiles.assign(size=[90, 60, 200])
+    text = render_page("segments", replace(numbered, profiles=many)).text
+    places = [text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
+    assert places == sorted(places)
 
 
 def test_why_the_model_was_chosen_is_told(site: dict[str, Document]) -> None:
@@ -285,7 +298,7 @@ def test_segment_results_take_the_segments_names() -> None:
     assert page.read_column("campaign_1_segments", "Segment") == [f"Loyal {EVIL}"]
     assert page.read_column("campaign_1_segments", "Customers") == ["400"]
     own = make_campaign()
-    own["by_segment"]["0"]["segment_name"] = "As it was then"
+    own["by_segment"]["1"]["segment_name"] = "As it was then"
     assert render_campaigns(own).read_column("campaign_1_segments", "Segment") == ["As it was then"]
 
 

@@ -1,0 +1,123 @@
+"""Every flow beside the weekly one, on copies of a shop that has run for two weeks."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from test_flows.conftest import read_champion
+
+from tasks.lake import begin_run, open_lake, write_lake
+from tasks.promotion import load_current_champion, record_promotion, settle_promotions
+from tasks.pseudonyms import hash_identity, read_secret
+from tasks.registry import open_registry
+
+CAMPAIGN = """
+[[campaigns]]
+campaign_id = "winter"
+name = "Winter letter"
+starts_at = 2026-11-20
+ends_at = 2026-12-10
+control_share = 0.25
+"""
+LAST = date(2026, 11, 15)
+
+
+def test_daily_score_places_every_customer_with_the_champion(shop_copy: Any) -> None:
+    from flows.daily_score import daily_score
+
+    day = date(2026, 11, 14)
+    summary = daily_score(config=str(shop_copy.config), as_of=day)
+    assert summary["champion_version"] == shop_copy.summaries[-1]["promotion"]["champion_version"]
+    segments = open_lake(str(shop_copy.home)).table("segments")
+    scored = segments.filter(segments.as_of == day).to_pandas()
+    assert len(scored) == summary["customers"] == sum(s["size"] for s in summary["segments"])
+    assert set(scored["model_version"]) == {summary["champion_version"]}
+    assert scored["customer_id"].is_unique
+
+
+def test_measure_campaign_is_the_weeks_own_result(weekly_shop: Any) -> None:
+    from flows.measure_campaign import measure_campaign
+
+    runs = len(open_lake(str(weekly_shop.home)).runs())
+    result = measure_campaign("A", config=str(weekly_shop.config), as_of=LAST)
+    (weekly,) = (c for c in weekly_shop.summaries[-1]["campaigns"] if c["campaign_id"] == "A")
+    assert result["metrics"]["conversion"]["arms"] == weekly["metrics"]["conversion"]["arms"]
+    assert result["decision"] == weekly["decision"]
+    assert len(open_lake(str(weekly_shop.home)).runs()) == runs
+    with pytest.raises(LookupError, match="campaign 'Z' is not in the lake"):
+        measure_campaign("Z", config=str(weekly_shop.config), as_of=LAST)
+
+
+def test_plan_campaign_draws_the_same_exact_arms_twice(shop_copy: Any) -> None:
+    from flows.plan_campaign import plan_campaign
+
+    with shop_copy.config.open("a", encoding="utf-8") as file:
+        file.write(CAMPAIGN)
+    plan = plan_campaign("winter", config=str(shop_copy.config), as_of=LAST)
+    people = sum(plan["arms"].values())
+    assert plan["arms"]["control"] == pytest.approx(0.25 * people, abs=1)
+    assert 0 < plan["baseline_conversion"] < 1
+    assert 0 < plan["mde"] < 1
+
+    def read() -> dict[str, str]:
+        lake = open_lake(str(shop_copy.home))
+        table = lake.table("assignments")
+        drawn = table.filter(table.campaign_id == "winter").to_pandas()
+        refused = lake.table("customers").to_pandas().query("consent_marketing == False")
+        assert not set(drawn["customer_id"]) & set(refused["customer_id"])
+        assert drawn["segment_id"].notna().all()
+        return dict(zip(drawn["customer_id"], drawn["arm"], strict=True))
+
+    first = read()
+    assert len(first) == people
+    assert plan_campaign("winter", config=str(shop_copy.config), as_of=LAST) == plan
+    assert read() == first
+
+
+def test_forget_customer_leaves_nothing_of_the_person(shop_copy: Any) -> None:
+    from flows.forget_customer import forget_customer
+
+    keys = shop_copy.shop.truth.keys
+    address = keys.loc[keys["key_kind"] == "email", "key_value"].iloc[0]
+    key = hash_identity("email", address, secret=read_secret(str(shop_copy.home), None))
+    known = open_lake(str(shop_copy.home)).table("identities")
+    person = known.filter(known.key_hash == key).customer_id.to_pyarrow()[0].as_py()
+    receipt = forget_customer("email", key, config=str(shop_copy.config))
+    assert receipt["rows"]["events"] > 0
+    assert receipt["rows"]["segments"] > 0
+    for folder in ("lake", "artifacts", "reports"):
+        for file in (shop_copy.home / folder).rglob("*"):
+            assert not (file.is_file() and person.encode() in file.read_bytes()), file
+    lake = open_lake(str(shop_copy.home))
+    for name in lake.versions:
+        if "customer_id" in lake.table(name).columns:
+            table = lake.table(name)
+            assert table.filter(table.customer_id == person).count().execute() == 0, name
+    again = forget_customer("email", key, config=str(shop_copy.config))
+    assert again["rows"] == {}
+
+
+def test_rollback_puts_the_previous_champion_back(shop_copy: Any) -> None:
+    from flows.rollback_champion import rollback_champion
+
+    promote_second_version(shop_copy)
+    assert read_champion(shop_copy.home) == "2"
+    summary = rollback_champion(config=str(shop_copy.config))
+    assert (summary["decision"], summary["champion_version"]) == ("rollback", "1")
+    assert read_champion(shop_copy.home) == "1"
+    with pytest.raises(LookupError, match="no previous champion"):
+        rollback_champion(config=str(shop_copy.config))
+
+
+def promote_second_version(shop: Any) -> None:
+    """Let the second week's challenger take over, whatever the gate thought of it."""
+    registry = open_registry(shop.home)
+    assert load_current_champion(registry).version == "1"
+    with write_lake(str(shop.home)) as lake:
+        run = begin_run("weekly-retrain", LAST)
+        record_promotion(
+            lake, as_of=LAST, decision="promote", reasons=("by hand",), challenger_version="2",
+            champion_version="2", previous_version="1", snapshot_id=None, gates={},
+        )  # fmt: skip
+        lake.commit(run, {})
+        settle_promotions(lake, registry)
