@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
 from rich.console import Console
@@ -22,7 +23,7 @@ _METRIC_TITLES = {
     "ltv": "LTV",
     "roi": "ROI",
 }
-_SHARES = ("conversion", "churn", "roi")
+_STYLES = {"conversion": "{:+.2%} points", "churn": "{:+.2%} points", "roi": "{:+.0%}", "cac": "{:,.2f} each"}
 
 
 def console() -> Console:
@@ -50,8 +51,7 @@ def show_weekly(summary: Mapping[str, Any]) -> None:
     """A weekly run in plain words."""
     out = console()
     out.print(f"[bold]Week to {summary['as_of']}[/bold]")
-    for line in describe_week(summary):
-        out.print(f"  {line}")
+    show_lines(describe_week(summary), out)
     out.print()
     show_profiles(summary["segments"], out)
     show_campaigns(summary["campaigns"], out)
@@ -72,13 +72,20 @@ def describe_week(summary: Mapping[str, Any]) -> list[str]:
     )
     lines = [
         rows,
-        f"{summary['customers']:,} customers in {training['segments']} segments ({training['algorithm']}, "
-        f"stability {_number(training['stability'])}, separation {_number(training['separation'])})",
+        f"{summary['customers']:,} customers in {len(summary['segments'])} segments",
+        f"challenger: {training['algorithm']} with {training['segments']} segments, best of {training['candidates']} "
+        f"candidates, stability {_number(training['stability'])}, separation {_number(training['separation'])}",
         f"drift: {drift['decision']}{_because(drift['reasons'][:1])}",
         f"promotion: {promotion['decision']}, champion is version {promotion['champion_version']}"
         f"{_because(promotion['reasons'][:1])}",
     ]
     return lines + [f"note: {warning}" for warning in intake["warnings"] if "nothing new" not in warning]
+
+
+def show_lines(lines: Sequence[str], out: Console) -> None:
+    """Indented lines, folded at the width of the screen."""
+    for line in lines:
+        out.print(fill(line, width=out.width, initial_indent="  ", subsequent_indent="    "), markup=False)
 
 
 def show_profiles(segments: Sequence[Mapping[str, Any]], out: Console) -> None:
@@ -100,20 +107,27 @@ def show_campaigns(campaigns: Sequence[Mapping[str, Any]], out: Console) -> None
         for name, title in _METRIC_TITLES.items():
             metric = campaign["metrics"].get(name)
             if metric is not None:
-                out.print(f"  {title:<11}{describe_metric(name, metric)}")
+                told = f"{title:<11}{describe_metric(name, metric)}"
+                out.print(
+                    fill(told, width=out.width, initial_indent="  ", subsequent_indent=" " * 13), markup=False
+                )
         out.print()
 
 
 def describe_metric(name: str, metric: Mapping[str, Any]) -> str:
     """A metric's lift with its interval, or why there is none."""
-    style = "{:+.2%}" if name in _SHARES else "{:+,.2f}"
+    style = _STYLES.get(name, "{:+,.2f}")
     parts = []
     for arm, lift in metric["lift"].items():
         if lift["absolute"] is None:
             continue
-        bounds = [style.format(lift[b]) if lift[b] is not None else "no bound" for b in ("low", "high")]
-        parts.append(f"{arm} {style.format(lift['absolute'])} ({bounds[0]} to {bounds[1]})")
+        bounds = [_figure(style.split()[0], lift[bound]) for bound in ("low", "high")]
+        parts.append(f"{arm} {_figure(style, lift['absolute'])} ({bounds[0]} to {bounds[1]})")
     return "; ".join(parts) or str(metric["reason"] or "no figure")
+
+
+def _figure(style: str, value: float | None) -> str:
+    return "no bound" if value is None else style.format(value).replace("% points", " points")
 
 
 def show_demo(result: Mapping[str, Any]) -> None:
@@ -122,8 +136,7 @@ def show_demo(result: Mapping[str, Any]) -> None:
     out.print(f"[bold]A simulated shop:[/bold] {result['simulated']}")
     for week in result["weeks"]:
         out.print(f"\n[bold]Week to {week['as_of']}[/bold]")
-        for line in describe_week(week):
-            out.print(f"  {line}")
+        show_lines(describe_week(week), out)
     last = result["weeks"][-1]
     out.print("\n[bold]Segments[/bold]")
     show_profiles(last["segments"], out)
