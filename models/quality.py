@@ -4,29 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
-SILHOUETTE_SAMPLE = 3000
+SILHOUETTE_SAMPLE = 2000
 OUTCOME_MIN = 100
-BATCH = 100
+BATCH_CELLS = 2_000_000
 
 
 def measure_silhouette(X: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
     """Mean silhouette (Rousseeuw 1987), −1 to 1, of clustered rows, on a sample; NaN below two clusters."""
     from sklearn.metrics import silhouette_score
 
-    inside = labels >= 0
-    if len(np.unique(labels[inside])) < 2 or inside.sum() <= len(np.unique(labels[inside])):
-        return float("nan")
-    rows = np.flatnonzero(inside)
+    rows = np.flatnonzero(labels >= 0)
     if len(rows) > SILHOUETTE_SAMPLE:
         rows = np.random.default_rng(seed).choice(rows, SILHOUETTE_SAMPLE, replace=False)
-    if len(np.unique(labels[rows])) < 2:
-        return float("nan")
-    return float(silhouette_score(X[rows], labels[rows]))
+    return _score_clustered(silhouette_score, X[rows], labels[rows])
+
+
+def measure_calinski_harabasz(X: np.ndarray, labels: np.ndarray) -> float:
+    """Variance between over within segments (Caliński & Harabasz 1974), higher is better; NaN below two."""
+    from sklearn.metrics import calinski_harabasz_score
+
+    return _score_clustered(calinski_harabasz_score, X, labels)
+
+
+def measure_davies_bouldin(X: np.ndarray, labels: np.ndarray) -> float:
+    """Likeness of each segment to its nearest (Davies & Bouldin 1979), lower is better; NaN below two."""
+    from sklearn.metrics import davies_bouldin_score
+
+    return _score_clustered(davies_bouldin_score, X, labels)
+
+
+def _score_clustered(
+    score: Callable[[np.ndarray, np.ndarray], float], X: np.ndarray, labels: np.ndarray
+) -> float:
+    inside = labels >= 0
+    clusters = len(np.unique(labels[inside]))
+    return float(score(X[inside], labels[inside])) if 2 <= clusters < inside.sum() else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +56,32 @@ class Stability:
 
 
 def measure_stability(
-    labels: np.ndarray, refit: Callable[[np.ndarray], np.ndarray], *, resamples: int, seed: int
+    labels: np.ndarray,
+    refit: Callable[[np.ndarray], np.ndarray],
+    *,
+    resamples: int,
+    share: float = 0.5,
+    rows_max: int = 2000,
+    seed: int,
 ) -> Stability:
     """How far the same segments come out again from other customers (Hennig 2007, "Cluster-wise assessment of
-    cluster stability").
+    cluster stability", the subsetting scheme: customers drawn twice would be dense spots of their own).
 
     Args:
         labels: the segment of each customer; −1, outliers, are no segment.
-        refit: given row numbers of a bootstrap sample, fits everything on these and labels *all* customers.
-        resamples: bootstraps.
+        refit: given the row numbers of a subsample, fits everything on these and labels *all* customers.
+        resamples: how many subsamples.
+        share: size of a subsample as a share of the customers.
+        rows_max: size it is capped at.
     """
     rng = np.random.default_rng(seed)
     segments = np.unique(labels[labels >= 0])
     if not len(segments):
         return Stability(float("nan"), float("nan"), {})
+    size = min(max(2, round(share * len(labels))), rows_max)
     matches = np.zeros((resamples, len(segments)))
     for run in range(resamples):
-        again = refit(rng.integers(0, len(labels), len(labels)))
+        again = refit(np.sort(rng.choice(len(labels), size, replace=False)))
         matches[run] = _match_best(labels, again, segments)
     by_segment = matches.mean(axis=0)
     each = {int(s): float(value) for s, value in zip(segments, by_segment, strict=True)}
@@ -67,10 +93,11 @@ def _match_best(labels: np.ndarray, again: np.ndarray, segments: np.ndarray) -> 
     found = np.unique(again[again >= 0])
     if not len(found):
         return np.zeros(len(segments))
-    shared = np.array([[np.sum((labels == s) & (again == f)) for f in found] for s in segments])
-    sizes = np.array([np.sum(labels == s) for s in segments])[:, None]
-    others = np.array([np.sum(again == f) for f in found])[None, :]
-    best: np.ndarray = (shared / (sizes + others - shared)).max(axis=1)
+    before = (labels[:, None] == segments).astype(np.float64)
+    after = (again[:, None] == found).astype(np.float64)
+    shared = before.T @ after
+    union = before.sum(axis=0)[:, None] + after.sum(axis=0) - shared
+    best: np.ndarray = (shared / union).max(axis=1)
     return best
 
 
@@ -80,13 +107,11 @@ class Separation:
 
     Attributes:
         score: the mean, at most 1; NaN where no outcome could be used.
-        error: its standard error over folds.
         by_outcome: R² of each outcome used.
         left_out: outcomes that were constant or too rare, and why.
     """
 
     score: float
-    error: float
     by_outcome: Mapping[str, float]
     left_out: Mapping[str, str]
 
@@ -97,11 +122,13 @@ class SeparationGain:
 
     Attributes:
         gain: the difference.
-        low: its one-sided 95 % lower bound, by paired bootstrap over customers.
+        error: its standard error, by paired bootstrap over customers.
+        low: its one-sided 95 % lower bound, from the same bootstrap.
         detectable: the gain that would have been found with 80 % probability.
     """
 
     gain: float
+    error: float
     low: float
     detectable: float
 
@@ -114,50 +141,53 @@ def measure_separation(labels: pd.Series, outcomes: pd.DataFrame, *, folds: int 
 
     Args:
         labels: segment by customer_id.
-        outcomes: one column an outcome, by customer_id; NaN where it does not apply to a customer.
+        outcomes: one column an outcome, by customer_id; NaN where it does not apply to a customer. Customers
+            of one side only do not count.
     """
-    usable, left_out = _usable(outcomes.loc[labels.index])
+    common = labels.index.intersection(outcomes.index)
+    usable, left_out = _select_usable(outcomes.loc[common])
     if usable.empty:
-        return Separation(float("nan"), float("nan"), {}, left_out)
-    fold = np.random.default_rng(seed).integers(0, folds, len(labels))
-    errors, totals = _errors(labels.to_numpy(), usable, fold=fold, folds=folds)
-    by_fold = np.array(
-        [
-            1 - np.nansum(errors[fold == f], axis=0) / np.nansum(totals[fold == f], axis=0)
-            for f in range(folds)
-        ]
-    )
+        return Separation(float("nan"), {}, left_out)
+    fold = np.random.default_rng(seed).integers(0, folds, len(common))
+    errors, totals = _measure_errors(labels.loc[common].to_numpy(), usable, fold=fold, folds=folds)
     by_outcome = 1 - np.nansum(errors, axis=0) / np.nansum(totals, axis=0)
-    spread = by_fold.mean(axis=1).std(ddof=1) / np.sqrt(folds)
     named = {str(name): float(r) for name, r in zip(usable.columns, by_outcome, strict=True)}
-    return Separation(float(by_outcome.mean()), float(spread), named, left_out)
+    return Separation(float(by_outcome.mean()), named, left_out)
 
 
 def compare_separation(
-    challenger: pd.Series, champion: pd.Series, outcomes: pd.DataFrame, *, resamples: int = 500, seed: int
+    challenger: pd.Series,
+    champion: pd.Series,
+    outcomes: pd.DataFrame,
+    *,
+    folds: int = 5,
+    resamples: int = 500,
+    seed: int,
 ) -> SeparationGain | None:
-    """The gain in separation on the same customers, with a paired bootstrap (Efron & Tibshirani 1993, chapter 13).
+    """The gain in separation on the customers all three know, with a paired bootstrap over customers (Efron &
+    Tibshirani 1993, chapter 13); segment means stay as learnt on the other folds.
 
     None where no outcome could be used.
     """
-    usable, _left_out = _usable(outcomes.loc[challenger.index])
+    common = challenger.index.intersection(champion.index).intersection(outcomes.index)
+    usable, _left_out = _select_usable(outcomes.loc[common])
     if usable.empty:
         return None
     rng = np.random.default_rng(seed)
-    folds = 5
-    fold = rng.integers(0, folds, len(challenger))
-    new, totals = _errors(challenger.to_numpy(), usable, fold=fold, folds=folds)
-    old, _same = _errors(champion.loc[challenger.index].to_numpy(), usable, fold=fold, folds=folds)
+    fold = rng.integers(0, folds, len(common))
+    new, totals = _measure_errors(challenger.loc[common].to_numpy(), usable, fold=fold, folds=folds)
+    old, _same = _measure_errors(champion.loc[common].to_numpy(), usable, fold=fold, folds=folds)
     saved, totals = np.nan_to_num(old - new), np.nan_to_num(totals)
     gain = float((saved.sum(axis=0) / totals.sum(axis=0)).mean())
+    batch = max(1, BATCH_CELLS // len(common))
     draws = [
-        _resample_gain(saved, totals, min(BATCH, resamples - done), rng)
-        for done in range(0, resamples, BATCH)
+        _resample_gain(saved, totals, min(batch, resamples - done), rng)
+        for done in range(0, resamples, batch)
     ]
     gains = np.concatenate(draws)
     error = float(gains.std(ddof=1))
-    found = float(norm.ppf(0.95) + norm.ppf(0.80))
-    return SeparationGain(gain, float(np.quantile(gains, 0.05)), found * error)
+    found = NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.80)
+    return SeparationGain(gain, error, float(np.quantile(gains, 0.05)), found * error)
 
 
 def _resample_gain(saved: np.ndarray, totals: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -167,7 +197,7 @@ def _resample_gain(saved: np.ndarray, totals: np.ndarray, count: int, rng: np.ra
     return means
 
 
-def _usable(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+def _select_usable(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     left_out = {}
     for name in outcomes.columns:
         known = outcomes[name].dropna()
@@ -178,10 +208,10 @@ def _usable(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     return outcomes.drop(columns=list(left_out)), left_out
 
 
-def _errors(
+def _measure_errors(
     labels: np.ndarray, outcomes: pd.DataFrame, *, fold: np.ndarray, folds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared errors of the segment's and of everybody's mean, each learnt on the other folds; NaN as given."""
+    """Squared errors of the segment's and of everybody's mean, learnt on the other folds; NaN as given."""
     values = outcomes.to_numpy(dtype=np.float64)
     codes = np.unique(labels, return_inverse=True)[1]
     segments = codes.max() + 1

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from threadpoolctl import threadpool_limits
 
 from models.clusterers import OUTLIER, load_clusterers
-from models.preparation import Preparation, PreparationOptions
-from models.quality import Separation, measure_separation, measure_silhouette, measure_stability
-from models.segmenter import Recipe, Segmenter, fit_segmenter
+from models.preparation import NoVariation, Preparation, PreparationOptions
+from models.quality import (
+    Separation,
+    Stability,
+    compare_separation,
+    measure_separation,
+    measure_silhouette,
+    measure_stability,
+)
+from models.segmenter import Recipe, build_clusterer, draw_customers
 
 CUSTOMERS_PER_SEGMENT = 10
+STABILITY_CUSTOMERS = 5000
+RESAMPLES = 200
+YOUNG = "the shop is too young to look at what customers did afterwards"
+
+PREPARATIONS = (
+    PreparationOptions(weighting="informative"),
+    PreparationOptions(weighting="balanced"),
+    PreparationOptions(weighting="balanced", projection="discriminants"),
+)
+FLAT_PREPARATIONS = (
+    PreparationOptions(weighting="informative", projection="components"),
+    PreparationOptions(weighting="balanced", projection="discriminants"),
+)
 
 
 class TooFewCustomers(ValueError):  # noqa: N818 - reads as what it is
@@ -29,23 +50,24 @@ class TrainingSettings(BaseModel):
     Attributes:
         algorithms: files of `models/clusterers`.
         segments_min, segments_max: how many segments there may be.
-        sample: customers the search looks at; the winner is fitted on all.
-        bootstraps: resamples for stability.
-        bootstrap_sample: customers the stability of a candidate is measured on.
-        finalists: candidates of an algorithm, the best by silhouette, whose stability is measured.
+        sample: customers the search looks at.
+        bootstraps: subsamples for stability.
+        bootstrap_sample: the most customers of such a subsample; it is half of them otherwise.
+        finalists: candidates of an algorithm and a preparation, the best by silhouette (which cannot be
+            compared across preparations), whose stability and separation are measured.
         smallest_share, outlier_share_max, stability_mean, stability_min: gates of admission.
         seed: the same data and seed give the same model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    algorithms: tuple[str, ...] = ("kmeans", "hdbscan")
+    algorithms: tuple[str, ...] = Field(default=("kmeans", "hdbscan"), min_length=1)
     segments_min: int = Field(default=4, ge=2)
     segments_max: int = Field(default=8, ge=2, le=30)
     sample: int = Field(default=20_000, ge=500)
-    bootstraps: int = Field(default=10, ge=2)
+    bootstraps: int = Field(default=8, ge=2)
     bootstrap_sample: int = Field(default=2000, ge=100)
-    finalists: int = Field(default=5, ge=1)
+    finalists: int = Field(default=3, ge=1)
     smallest_share: float = Field(default=0.01, ge=0, lt=0.5)
     outlier_share_max: float = Field(default=0.25, ge=0, lt=1)
     stability_mean: float = Field(default=0.75, ge=0, le=1)
@@ -63,19 +85,26 @@ class TrainingSettings(BaseModel):
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one is in a list only if it is that very one
 class Candidate:
-    """A recipe and what it showed; NaN where a figure was not measured."""
+    """A recipe and what it showed; NaN where a figure was not measured.
+
+    Attributes:
+        silhouette: in the recipe's own space; not comparable across preparations.
+        past_labels: segment by customer of a horizon ago, by the recipe fitted on them as they were then.
+        reason: why it may not be used; empty if nothing was found wrong.
+    """
 
     recipe: Recipe
     segments: int
     silhouette: float
     outlier_share: float
     smallest_share: float
-    stability: float
-    stability_min: float
-    separation: Separation | None
-    reason: str
+    stability: float = float("nan")
+    stability_min: float = float("nan")
+    separation: Separation | None = None
+    past_labels: pd.Series | None = None
+    reason: str = ""
 
     @property
     def admissible(self) -> bool:
@@ -92,8 +121,9 @@ class SearchResult:
     """Every candidate, and the one chosen.
 
     Attributes:
-        candidates: algorithm, segments, parameters (JSON), silhouette, stability, stability_min, separation,
-            outlier_share, smallest_share, admissible, reason; the chosen one first.
+        candidates: algorithm, segments, parameters (JSON), preparation, silhouette, stability, stability_min,
+            separation, outlier_share, smallest_share, admissible, reason; the chosen one first.
+        best: the one chosen. If it is not admissible, none was, and it should not be used.
         sentence: why it was chosen.
     """
 
@@ -105,6 +135,42 @@ class SearchResult:
     def winner(self) -> Recipe:
         return self.best.recipe
 
+    @property
+    def admissible(self) -> bool:
+        return self.best.admissible
+
+
+class _Space:
+    """The same customers as each preparation sees them; what is asked for twice is fitted once."""
+
+    def __init__(self, customers: pd.DataFrame, *, seed: int) -> None:
+        self.customers, self.seed = customers, seed
+        self._points: dict[tuple[PreparationOptions, bytes], np.ndarray] = {}
+
+    def prepare(self, options: PreparationOptions, rows: np.ndarray | None = None) -> np.ndarray:
+        """Points of all customers, prepared as fitted on some or all of them."""
+        key = (options, b"" if rows is None else rows.tobytes())
+        if key not in self._points:
+            fitted_on = self.customers if rows is None else self.customers.iloc[rows]
+            preparation = Preparation(options, seed=self.seed).fit(fitted_on)
+            self._points[key] = preparation.transform(self.customers)
+        return self._points[key]
+
+    def label(self, recipe: Recipe, rows: np.ndarray | None = None) -> np.ndarray:
+        """Labels of all customers, by the whole recipe fitted on some or all of them."""
+        points = self.prepare(recipe.preparation, rows)
+        clusterer = build_clusterer(recipe, seed=self.seed)
+        return clusterer.fit(points).labels_ if rows is None else clusterer.fit(points[rows]).predict(points)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What candidates are examined on: customers to draw subsamples from, and those of a horizon ago."""
+
+    now: _Space
+    past: _Space | None
+    outcomes: pd.DataFrame | None
+
 
 def search_recipes(
     factors: pd.DataFrame,
@@ -112,69 +178,96 @@ def search_recipes(
     past_factors: pd.DataFrame | None,
     outcomes: pd.DataFrame | None,
     settings: TrainingSettings,
+    seed: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SearchResult:
     """Try every recipe of the configured algorithms and choose one.
 
     Those with the best silhouettes have their stability measured; candidates must have the wanted number of
     segments, none too small, few outliers and be stable. Of these the one that separates best what customers
-    did afterwards wins, and within a standard error of it the one with fewest segments, then the highest
-    silhouette. Without a past to look at, stability and silhouette decide.
+    did afterwards wins, and within a standard error of it the one with fewest segments, then the most stable,
+    then the highest silhouette. Without a past to look at, stability and silhouette decide.
 
     Args:
         factors: one row a customer_id, float64.
-        past_factors: the same factors a while ago, `outcomes` what these customers did since.
+        past_factors: the same factors a while ago, `outcomes` what (some of) these customers did since.
+        seed: in place of the one in `settings`.
         progress: is told what is being tried.
 
     Raises:
         TooFewCustomers, NoVariation: nothing can be found, and what would help.
     """
+    settings = settings if seed is None else settings.model_copy(update={"seed": seed})
     least = settings.segments_min * CUSTOMERS_PER_SEGMENT
     if len(factors) < least:
         raise TooFewCustomers(
-            f"{len(factors)} customers are too few for {settings.segments_min} segments; at least {least} are needed "
-            "(or lower segments_min in [training])"
+            f"{len(factors)} customers are too few for {settings.segments_min} segments; "
+            f"at least {least} are needed (or lower segments_min in [training])"
         )
-    sample = factors.sample(min(len(factors), settings.sample), random_state=settings.seed).sort_index()
-    options = PreparationOptions()
-    points = Preparation(options).fit(sample).transform(sample)
+    tell = progress or (lambda _message: None)
+    sample = draw_customers(factors, settings.sample, seed=settings.seed)
+    space = _Space(sample, seed=settings.seed)
+    evidence = _gather_evidence(space, past_factors, outcomes, settings)
     found: list[Candidate] = []
-    for name in settings.algorithms:
-        screened = _screen(name, points, len(sample), options, settings)
-        finalists = sorted(screened, key=lambda c: -np.nan_to_num(c.silhouette, nan=-1))[: settings.finalists]
-        for candidate in screened:
-            if candidate in finalists and not candidate.reason:
-                if progress:
-                    progress(f"training: {name} with {candidate.segments} segments")
-                candidate = _examine(candidate, sample, past_factors, outcomes, settings)
-            found.append(candidate)
-    best, sentence = choose_candidate(found)
+    with threadpool_limits(1):  # the order in which threads add up would show in the last bits
+        for name, options in _list_trials(settings):
+            screened = _screen(name, options, space, settings)
+            finalists = _pick_finalists(screened, settings)
+            tell(f"training: {name}, {_describe(options)}: {len(finalists)} of {len(screened)} promising")
+            found += [candidate for candidate in screened if candidate not in finalists]
+            for candidate in finalists:
+                tell(f"training: examining {_name(candidate)}, {_describe(options)}")
+                found.append(_examine(candidate, evidence, settings))
+    best, sentence = choose_candidate(found, outcomes=evidence.outcomes, seed=settings.seed)
     ordered = [best, *(c for c in found if c is not best)]
     return SearchResult(_tabulate(ordered), best, sentence)
 
 
+def _list_trials(settings: TrainingSettings) -> list[tuple[str, PreparationOptions]]:
+    """Every algorithm with every preparation that suits it."""
+    catalogue = load_clusterers()
+    return [
+        (name, options)
+        for name in settings.algorithms
+        for options in (FLAT_PREPARATIONS if catalogue[name].flat else PREPARATIONS)
+    ]
+
+
+def _gather_evidence(
+    space: _Space,
+    past_factors: pd.DataFrame | None,
+    outcomes: pd.DataFrame | None,
+    settings: TrainingSettings,
+) -> _Evidence:
+    few = draw_customers(space.customers, STABILITY_CUSTOMERS, seed=settings.seed)
+    now = space if len(few) == len(space.customers) else _Space(few, seed=settings.seed)
+    least = settings.segments_max * CUSTOMERS_PER_SEGMENT
+    if past_factors is None or outcomes is None or len(past_factors) < least:
+        return _Evidence(now, None, None)
+    past = draw_customers(past_factors, settings.sample, seed=settings.seed)
+    return _Evidence(now, _Space(past, seed=settings.seed), outcomes)
+
+
 def _screen(
-    name: str, points: np.ndarray, customers: int, options: PreparationOptions, settings: TrainingSettings
+    name: str, options: PreparationOptions, space: _Space, settings: TrainingSettings
 ) -> list[Candidate]:
     """Fit every parameter of an algorithm once: number of segments, sizes, silhouette."""
-    clusterer = load_clusterers()[name]
+    points = space.prepare(options)
     wanted = range(settings.segments_min, settings.segments_max + 1)
     candidates = []
-    for parameters in clusterer.grid(wanted, customers):
-        labels = clusterer.build(**parameters, seed=settings.seed).fit(points).labels_
+    for parameters in load_clusterers()[name].grid(wanted, len(points)):
+        recipe = Recipe(name, parameters, options)
+        labels = space.label(recipe)
         clusters, counts = np.unique(labels[labels != OUTLIER], return_counts=True)
         outliers = float(np.mean(labels == OUTLIER))
         smallest = float(counts.min() / len(labels)) if len(counts) else 0.0
         candidates.append(
             Candidate(
-                recipe=Recipe(name, parameters, options),
+                recipe=recipe,
                 segments=len(clusters),
                 silhouette=measure_silhouette(points, labels, seed=settings.seed),
                 outlier_share=outliers,
                 smallest_share=smallest,
-                stability=float("nan"),
-                stability_min=float("nan"),
-                separation=None,
                 reason=_find_fault(len(clusters), smallest, outliers, settings),
             )
         )
@@ -191,88 +284,95 @@ def _find_fault(segments: int, smallest: float, outliers: float, settings: Train
     return ""
 
 
-def _examine(
-    candidate: Candidate,
-    sample: pd.DataFrame,
-    past_factors: pd.DataFrame | None,
-    outcomes: pd.DataFrame | None,
-    settings: TrainingSettings,
-) -> Candidate:
-    """Stability under resampling, the whole pipeline refitted, and separation of what happened afterwards."""
-    rows = sample.sample(min(len(sample), settings.bootstrap_sample), random_state=settings.seed)
-    whole = _label(fit_segmenter(rows, recipe=candidate.recipe, seed=settings.seed), rows)
+def _pick_finalists(screened: list[Candidate], settings: TrainingSettings) -> list[Candidate]:
+    promising = [c for c in screened if not c.reason and not np.isnan(c.silhouette)]
+    return sorted(promising, key=lambda c: -c.silhouette)[: settings.finalists]
 
-    def refit(chosen: np.ndarray) -> np.ndarray:
-        return _label(fit_segmenter(rows.iloc[chosen], recipe=candidate.recipe, seed=settings.seed), rows)
 
-    stability = measure_stability(whole, refit, resamples=settings.bootstraps, seed=settings.seed)
-    fault = ""
-    if not stability.mean >= settings.stability_mean:
-        fault = f"stability {stability.mean:.2f}, at least {settings.stability_mean:.2f} wanted"
-    elif not stability.least >= settings.stability_min:
-        fault = (
-            f"stability of one segment {stability.least:.2f}, at least {settings.stability_min:.2f} wanted"
-        )
-    return Candidate(
-        recipe=candidate.recipe,
-        segments=candidate.segments,
-        silhouette=candidate.silhouette,
-        outlier_share=candidate.outlier_share,
-        smallest_share=candidate.smallest_share,
+def _examine(candidate: Candidate, evidence: _Evidence, settings: TrainingSettings) -> Candidate:
+    """Stability under subsampling, the whole recipe refitted, and separation of what happened afterwards."""
+    recipe = candidate.recipe
+    stability = measure_stability(
+        evidence.now.label(recipe),
+        lambda rows: evidence.now.label(recipe, rows),
+        resamples=settings.bootstraps,
+        rows_max=settings.bootstrap_sample,
+        seed=settings.seed,
+    )
+    past_labels = _label_past(recipe, evidence)
+    separation = None
+    if past_labels is not None and evidence.outcomes is not None:
+        separation = measure_separation(past_labels, evidence.outcomes, seed=settings.seed)
+    return replace(
+        candidate,
         stability=stability.mean,
         stability_min=stability.least,
-        separation=_separate(candidate.recipe, past_factors, outcomes, settings),
-        reason=fault,
+        separation=separation if separation and not np.isnan(separation.score) else None,
+        past_labels=past_labels,
+        reason=_find_instability(stability, settings),
     )
 
 
-def _label(segmenter: Segmenter, factors: pd.DataFrame) -> np.ndarray:
-    placed = segmenter.assign(factors)
-    labels: np.ndarray = placed["segment_id"].where(~placed["is_outlier"], -1).to_numpy()
-    return labels
+def _find_instability(stability: Stability, settings: TrainingSettings) -> str:
+    if not stability.mean >= settings.stability_mean:
+        return f"stability {stability.mean:.2f}, at least {settings.stability_mean:.2f} wanted"
+    if not stability.least >= settings.stability_min:
+        return f"stability of one segment {stability.least:.2f}, at least {settings.stability_min:.2f} wanted"
+    return ""
 
 
-def _separate(
-    recipe: Recipe, past: pd.DataFrame | None, outcomes: pd.DataFrame | None, settings: TrainingSettings
-) -> Separation | None:
-    """The recipe fitted on how customers were then, judged by what they did since."""
-    if past is None or outcomes is None or len(past) < settings.segments_max * CUSTOMERS_PER_SEGMENT:
+def _label_past(recipe: Recipe, evidence: _Evidence) -> pd.Series | None:
+    """Segments by the recipe fitted on how customers were then: what came after has no part in it."""
+    if evidence.past is None:
         return None
-    sample = past.sample(min(len(past), settings.sample), random_state=settings.seed).sort_index()
-    labels = fit_segmenter(sample, recipe=recipe, seed=settings.seed).assign(sample)["segment_id"]
-    return measure_separation(labels, outcomes, seed=settings.seed)
+    try:
+        return pd.Series(evidence.past.label(recipe), index=evidence.past.customers.index)
+    except NoVariation:
+        return None
 
 
-def choose_candidate(candidates: list[Candidate]) -> tuple[Candidate, str]:
-    """The candidate to use, and why in one sentence.
-
-    Raises:
-        ValueError: there is no candidate.
-    """
-    if not candidates:
-        raise ValueError("no algorithm is configured; name some in [training] algorithms")
+def choose_candidate(
+    candidates: list[Candidate], *, outcomes: pd.DataFrame | None, seed: int
+) -> tuple[Candidate, str]:
+    """The candidate to use, and why in one sentence."""
     admissible = [c for c in candidates if c.admissible]
     if not admissible:
         best = max(candidates, key=lambda c: (_known(c.stability, -1), _known(c.silhouette, -1)))
         return best, f"no candidate passed every gate; {_name(best)} came nearest: {best.reason}"
-    judged = [c for c in admissible if not np.isnan(c.score)]
-    if not judged:
-        best = max(admissible, key=lambda c: (c.stability, _known(c.silhouette, -1)))
-        young = "the shop is too young to look at what customers did afterwards"
-        return best, f"{_name(best)} was the most stable ({best.stability:.2f}) of {len(admissible)}; {young}"
+    judged = [c for c in admissible if c.separation is not None]
+    if not judged or outcomes is None:
+        best = max(admissible, key=lambda c: (round(c.stability, 2), _known(c.silhouette, -1)))
+        return best, (
+            f"{_name(best)} was the most stable ({best.stability:.2f}) of {len(admissible)}, "
+            f"silhouette breaking ties; {YOUNG}"
+        )
     top = max(judged, key=lambda c: c.score)
-    error = top.separation.error if top.separation else 0.0
-    close = [c for c in judged if c.score >= top.score - error]
-    best = min(close, key=lambda c: (c.segments, -_known(c.silhouette, -1)))
+    close = [c for c in judged if c is top or _is_close(c, top, outcomes, seed=seed)]
+    best = min(close, key=lambda c: (c.segments, -c.stability, -_known(c.silhouette, -1)))
     why = "separates best" if best is top else "is the simplest of those that separate as well as the best"
     return best, (
-        f"{_name(best)} {why} what customers did afterwards (R² {best.score:.2f}, the best had {top.score:.2f}) "
-        f"among {len(admissible)} stable candidates"
+        f"{_name(best)} {why} what customers did afterwards "
+        f"(R² {best.score:.3f}, the best had {top.score:.3f}) among {len(admissible)} stable candidates"
     )
+
+
+def _is_close(candidate: Candidate, top: Candidate, outcomes: pd.DataFrame, *, seed: int) -> bool:
+    """Whether the best separates better by no more than one standard error of the difference."""
+    if top.past_labels is None or candidate.past_labels is None:
+        return False
+    lead = compare_separation(
+        top.past_labels, candidate.past_labels, outcomes, resamples=RESAMPLES, seed=seed
+    )
+    return lead is not None and lead.gain <= lead.error
 
 
 def _name(candidate: Candidate) -> str:
     return f"{candidate.recipe.algorithm} with {candidate.segments} segments"
+
+
+def _describe(options: PreparationOptions) -> str:
+    projected = "" if options.projection == "none" else f", {options.projection}"
+    return f"{options.weighting} weights{projected}"
 
 
 def _known(value: float, otherwise: float) -> float:
@@ -285,6 +385,7 @@ def _tabulate(candidates: list[Candidate]) -> pd.DataFrame:
             "algorithm": c.recipe.algorithm,
             "segments": c.segments,
             "parameters": json.dumps(dict(c.recipe.parameters), sort_keys=True),
+            "preparation": _describe(c.recipe.preparation),
             "silhouette": c.silhouette,
             "stability": c.stability,
             "stability_min": c.stability_min,

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from models.clusterers import OUTLIER, FittedClusterer, load_clusterers
 from models.preparation import Preparation, PreparationOptions
 
 FORMAT = 1
 OUTLIER_SEGMENT = 0
+FITTING_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class Segmenter:
     ids: Mapping[int, int]
     names: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors it looks at, in order; a frame to be assigned must have these."""
+        return self.preparation.columns
+
     def assign(self, factors: pd.DataFrame) -> pd.DataFrame:
         """Segments of customers, seen before or not.
 
@@ -72,9 +79,10 @@ class Segmenter:
         Raises:
             ValueError: a factor the model needs is missing; it is named.
         """
-        labels, strength = self.clusterer.place(self.preparation.transform(factors))
-        segments = np.array([self.ids[int(label)] for label in np.unique(labels)])
-        codes = np.unique(labels, return_inverse=True)[1]
+        points = self.preparation.transform(factors)
+        labels, strength = self.clusterer.place(points) if len(points) else (np.empty(0, int), np.empty(0))
+        found, codes = np.unique(labels, return_inverse=True)
+        segments = np.array([self.ids[int(label)] for label in found], dtype=np.int64)
         return pd.DataFrame(
             {
                 "segment_id": segments[codes],
@@ -126,7 +134,7 @@ class Segmenter:
                 "use the version of Segmentwerk that trained it, or train anew"
             )
         recipe = Recipe.from_dict(state.meta["recipe"])
-        clusterer = _build(recipe, seed=0).set_state(_part(state.arrays, "clusterer."))
+        clusterer = build_clusterer(recipe, seed=0).set_state(_part(state.arrays, "clusterer."))
         return cls(
             recipe=recipe,
             preparation=Preparation.from_state(
@@ -138,25 +146,46 @@ class Segmenter:
         )
 
 
-def fit_segmenter(factors: pd.DataFrame, *, recipe: Recipe, seed: int) -> Segmenter:
+def fit_segmenter(
+    factors: pd.DataFrame, *, recipe: Recipe, seed: int, names: Mapping[int, str] | None = None
+) -> Segmenter:
     """Fit a recipe. Segments are numbered 1, 2, … from the largest; outliers are segment 0.
+
+    The same factors, recipe and seed give the same segmenter: it is fitted in one thread, for the order in
+    which threads add up shows in the last bits. Of more than 20,000 customers, so many are drawn at random.
 
     Args:
         factors: one row a customer_id, float64.
+        names: names of the segments, if they have any.
 
     Raises:
         NoVariation: all customers look the same.
         ValueError: the algorithm is not in the catalogue.
     """
-    preparation = Preparation(recipe.preparation).fit(factors)
-    clusterer = _build(recipe, seed=seed).fit(preparation.transform(factors))
+    sample = draw_customers(factors, FITTING_ROWS, seed=seed)
+    with threadpool_limits(1):
+        preparation = Preparation(recipe.preparation, seed=seed).fit(sample)
+        clusterer = build_clusterer(recipe, seed=seed).fit(preparation.transform(sample))
     labels, counts = np.unique(clusterer.labels_[clusterer.labels_ != OUTLIER], return_counts=True)
     by_size = labels[np.lexsort((labels, -counts))]
     ids = {int(label): number for number, label in enumerate(by_size, start=1)}
-    return Segmenter(recipe, preparation, clusterer, ids | {OUTLIER: OUTLIER_SEGMENT})
+    return Segmenter(recipe, preparation, clusterer, ids | {OUTLIER: OUTLIER_SEGMENT}, dict(names or {}))
 
 
-def _build(recipe: Recipe, *, seed: int) -> FittedClusterer:
+def draw_customers(factors: pd.DataFrame, most: int, *, seed: int) -> pd.DataFrame:
+    """All customers, or `most` of them drawn at random, in the order given."""
+    if len(factors) <= most:
+        return factors
+    chosen = np.random.default_rng(seed).choice(len(factors), most, replace=False)
+    return factors.iloc[np.sort(chosen)]
+
+
+def build_clusterer(recipe: Recipe, *, seed: int) -> FittedClusterer:
+    """The recipe's algorithm, not yet fitted.
+
+    Raises:
+        ValueError: the algorithm is not in the catalogue.
+    """
     catalogue = load_clusterers()
     if recipe.algorithm not in catalogue:
         raise ValueError(f"algorithm '{recipe.algorithm}' is not known; there are: {', '.join(catalogue)}")

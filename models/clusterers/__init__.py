@@ -1,7 +1,7 @@
 """Clustering algorithms behind one interface, one a file: each exports a `CLUSTERER`.
 
-An algorithm is an estimator in scikit-learn's manner whose `fit` leaves `labels_`; −1 is an outlier. Those that
-cannot place a customer they have not seen inherit `NeighbourClusterer`, which can.
+An algorithm is an estimator in scikit-learn's manner whose `fit` leaves `labels_`; −1 is an outlier. Those
+that cannot place a customer they have not seen inherit `neighbours.NeighbourClusterer`, which can.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class FittedClusterer(ABC):
 
     Attributes:
         labels_: after `fit`, a label a row; −1 is an outlier.
-        learnt: names of the array attributes (each ends in `_`) that `predict` needs.
+        learnt: names of the array attributes (each ends in `_`) that `place` needs.
     """
 
     labels_: np.ndarray
@@ -42,9 +42,13 @@ class FittedClusterer(ABC):
         """The label of each row, seen before or not."""
         return self.place(X)[0]
 
+    def strength(self, X: np.ndarray) -> np.ndarray:
+        """How firmly each row belongs to its cluster, 0–1."""
+        return self.place(X)[1]
+
     def get_state(self) -> Arrays:
-        """The arrays that `predict` needs."""
-        return {name: getattr(self, name) for name in self.learnt}
+        """The arrays that `place` needs."""
+        return {name: np.asarray(getattr(self, name)) for name in self.learnt}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> FittedClusterer:
         """Become the estimator that gave this state."""
@@ -62,12 +66,14 @@ class Clusterer:
         meaning: what it is good at, for people.
         build: an unfitted estimator from its parameters; `seed` is one of them.
         grid: the parameters to try, given the range of segments wanted and the number of customers.
+        flat: whether it needs a space of few dimensions (density means little in many).
     """
 
     name: str
     meaning: str
     build: Callable[..., FittedClusterer]
     grid: Callable[[range, int], tuple[dict[str, Any], ...]]
+    flat: bool = False
 
 
 def load_clusterers() -> dict[str, Clusterer]:

@@ -12,8 +12,8 @@ import numpy as np
 from models.clusterers import Clusterer
 from models.clusterers.neighbours import NeighbourClusterer
 
-SHARES = (0.02, 0.04, 0.08)
-MIN_SAMPLES = (5, 15)
+SHARES = (0.02, 0.04)
+MIN_SAMPLES = 10
 
 
 class HdbscanClusterer(NeighbourClusterer):
@@ -35,7 +35,9 @@ class HdbscanClusterer(NeighbourClusterer):
 
 
 def _grid(_segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
-    return tuple({"share": share, "min_samples": samples} for share in SHARES for samples in MIN_SAMPLES)
+    return tuple({"share": share, "min_samples": MIN_SAMPLES} for share in SHARES)
 
 
-CLUSTERER = Clusterer("hdbscan", "dense segments of any shape, outliers apart", HdbscanClusterer, _grid)
+CLUSTERER = Clusterer(
+    "hdbscan", "dense segments of any shape, outliers apart", HdbscanClusterer, _grid, flat=True
+)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from models.clusterers import Clusterer, FittedClusterer
+
+STARTS = 8
 
 
 class KMeansClusterer(FittedClusterer):
@@ -19,16 +20,20 @@ class KMeansClusterer(FittedClusterer):
         self.segments, self.seed = segments, seed
 
     def fit(self, X: np.ndarray) -> KMeansClusterer:
-        """The best of ten starts."""
-        found = KMeans(self.segments, n_init=10, random_state=self.seed).fit(X)
-        self.centres_, self.labels_ = found.cluster_centers_, found.labels_
+        """The best of several starts."""
+        from sklearn.cluster import KMeans
+
+        self.centres_ = KMeans(self.segments, n_init=STARTS, random_state=self.seed).fit(X).cluster_centers_
+        self.labels_ = self.predict(X)
         return self
 
     def place(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Nearest centre; strength compares it with the second nearest: 0 midway between them, 1 on the centre."""
+        """Nearest centre; strength compares it with the second nearest: 0 midway between, 1 on the centre."""
         squares = (X**2).sum(axis=1)[:, None] - 2 * X @ self.centres_.T + (self.centres_**2).sum(axis=1)
         distances = np.sqrt(np.clip(squares, 0.0, None))
         labels = distances.argmin(axis=1)
+        if distances.shape[1] < 2:
+            return labels, np.ones(len(X))
         nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
         return labels, 1 - nearest / np.maximum(second, 1e-12)
 
