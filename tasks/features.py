@@ -65,7 +65,7 @@ def compute_features(lake: Lake, *, as_of: date, consent_default: bool) -> pd.Da
     """Reaction factors of every customer known at `as_of`, written to `features` and returned by customer_id.
 
     Raises:
-        NoEventsError: nobody had done anything by then.
+        NoEventsError: nobody had done anything by then, or nobody who did has given consent.
     """
     rollups = read_rollups(lake)
     customers = list_customers(lake, rollups, as_of=as_of, consent_default=consent_default)
@@ -73,6 +73,10 @@ def compute_features(lake: Lake, *, as_of: date, consent_default: bool) -> pd.Da
     factors = _by_customer(table)
     if factors.empty:
         first = rollups.activity.day.min().execute()
+        if first is not None and first.date() <= as_of:
+            raise NoEventsError(
+                f"no customer active by {as_of} has given consent to profiling; see consent_default"
+            )
         raise NoEventsError(f"no customer had any event by {as_of}; the first event is of {first}")
     store = ibis.memtable(factors.reset_index()).mutate(as_of=ibis.literal(as_of))
     columns = ["as_of", "customer_id", *factors.columns]

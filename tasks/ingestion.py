@@ -303,7 +303,8 @@ def _update_customers(lake: Lake, intake: Intake) -> None:
         words.append(
             "SELECT coalesce(m.customer_id, o.customer_id) AS customer_id, first_seen, "
             f"{', '.join(told)}, 0 AS age, "
-            "'' AS _file, 0 AS _row FROM old_customers o LEFT JOIN identity_merges m ON m.old_customer_id = o.customer_id"
+            "'' AS _file, 0 AS _row FROM old_customers o "
+            "LEFT JOIN identity_merges m ON m.old_customer_id = o.customer_id"
         )
     if lake.has("events"):
         con.execute(

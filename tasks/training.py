@@ -90,7 +90,7 @@ def train_challenger(
         )
         report("training: fitting the chosen recipe")
         fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
-    lineage = trace_lineage(lake, fitted, factors, champion)
+    lineage = trace_lineage(lake, fitted, factors, champion, as_of=as_of)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
     snapshot_id = identify_snapshot(
@@ -120,7 +120,7 @@ def train_challenger(
 
 
 def trace_lineage(
-    lake: Lake, fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None
+    lake: Lake, fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None, *, as_of: date
 ) -> Lineage:
     """Which of the champion's segments each new one is, on this week's customers."""
     labels = fitted.assign(factors)["segment_id"]
@@ -128,7 +128,9 @@ def trace_lineage(
         return start_lineage(labels)
     ids = [*champion.segmenter.ids.values()]
     if lake.has("segment_profiles"):
-        used = lake.table("segment_profiles").segment_id.max().to_pyarrow().as_py()
+        # A second run for a week gives the ids the first one gave.
+        profiles = lake.table("segment_profiles")
+        used = profiles.filter(profiles.as_of < as_of).segment_id.max().to_pyarrow().as_py()
         ids.append(int(used or 0))
     return match_segments(champion.segmenter.assign(factors)["segment_id"], labels, next_id=max(ids) + 1)
 

@@ -52,7 +52,7 @@ def test_every_name_in_the_file_map_exists() -> None:
     missing, folder = [], ""
     for line in house[1].splitlines():
         if line and not line.startswith(" "):
-            folder, _, rest = line.partition("/")
+            folder = line.partition("/")[0]
             if folder not in ("flows", "tasks", "models", "monitoring"):
                 continue
             line = ""
@@ -67,8 +67,14 @@ def test_every_name_in_the_file_map_exists() -> None:
 
 def test_the_deployments_named_are_those_of_prefect_yaml() -> None:
     deployments = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-    flows = {"weekly_retrain": "weekly-retrain", "daily_score": "daily-score", "measure_campaign": "measure-campaign",
-             "plan_campaign": "plan-campaign", "forget_customer": "forget-customer", "rollback_champion": "rollback"}  # fmt: skip
+    flows = {
+        "weekly_retrain": "weekly-retrain",
+        "daily_score": "daily-score",
+        "measure_campaign": "measure-campaign",
+        "plan_campaign": "plan-campaign",
+        "forget_customer": "forget-customer",
+        "rollback_champion": "rollback",
+    }
     for deployment in deployments:
         assert f"`{flows[deployment['entrypoint'].split('.')[1]]}`" in README
 

@@ -113,7 +113,9 @@ def describe_drift(data: ReportData) -> Sentence:
 def describe_segments(data: ReportData) -> Sentence:
     """Who the customers are: the largest and the most valuable segment."""
     customers = read_number(data.summary.get("customers"))
-    groups = data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT] if len(data.profiles) else data.profiles
+    groups = (
+        data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT] if len(data.profiles) else data.profiles
+    )
     if groups.empty:
         text = "There are no segments this week: no model is in use."
         return Sentence(text, "See the model's own line below.", "segments.html", "Segments", "wait")
@@ -177,7 +179,9 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
     decided = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
     campaigns = read_campaigns(data.summary)
     repeat = sum(campaign.verdict == CAMPAIGN["ship"] for campaign in campaigns)
-    segments = len(data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT]) if len(data.profiles) else None
+    segments = (
+        len(data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT]) if len(data.profiles) else None
+    )
     champion = format_text(promotion.get("champion_version"))
     return (
         Tile(

@@ -20,9 +20,7 @@ def scan_jsonl(con: DuckDBPyConnection, path: str) -> Scan:
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE json_lines AS {lines}")
     # Looking at a line's shape is slow and there are few shapes, so each is looked at once.
-    shapes = (
-        "SELECT any_value(line) AS line FROM json_lines WHERE reason IS NULL GROUP BY json_structure(line::JSON)"
-    )
+    shapes = "SELECT any_value(line) AS line FROM json_lines WHERE reason IS NULL GROUP BY json_structure(line::JSON)"
     found = con.execute(f"SELECT json_group_structure(line::JSON) FROM ({shapes})").fetchone()
     structure = found[0] if found and found[0] else '{"empty": "VARCHAR"}'
     parsed = (

@@ -66,7 +66,9 @@ def test_segments_are_those_of_the_last_week(command: Command, weekly_shop: Any)
     assert names == {s["segment_id"]: s["segment_name"] for s in last["segments"]}
     assert sum(s["size"] for s in answer["segments"]) == last["customers"]
     first = weekly_shop.summaries[0]["as_of"]
-    assert command("segments", "--config", weekly_shop.config, "--as-of", first, "--json").json["as_of"] == first
+    assert (
+        command("segments", "--config", weekly_shop.config, "--as-of", first, "--json").json["as_of"] == first
+    )
 
 
 def test_models_name_the_champion(command: Command, weekly_shop: Any) -> None:
@@ -113,7 +115,9 @@ def test_a_drafted_config_passes_its_own_check(command: Command, tmp_path: Path)
     config = tmp_path / "mine.toml"
     drafted = command("init", orders, "--config", config, "--json")
     assert drafted.code == 0
-    assert {"occurred_at = order_date", "order_id = order_id", "value = total"} <= set(drafted.json["guessed"])
+    assert {"occurred_at = order_date", "order_id = order_id", "value = total"} <= set(
+        drafted.json["guessed"]
+    )
     preview = command("check", "--config", config, "--preview", 2, "--json").json["sources"][0]["preview"]
     assert [row["reasons"] for row in preview] == [[], []]
     assert [row["row"]["value"] for row in preview] == ["12.5", "7.0"]
@@ -149,7 +153,8 @@ def test_exit_codes_tell_usage_from_failure(command: Command, tmp_path: Path) ->
 def test_weekly_runs_in_a_process_of_its_own(shop_copy: Any) -> None:
     last = shop_copy.summaries[-1]
     done = subprocess.run(
-        [sys.executable, "-m", "flows", "weekly", "--config", str(shop_copy.config), "--as-of", last["as_of"], "--json"],
+        [sys.executable, "-m", "flows", "weekly", "--config", str(shop_copy.config), "--as-of", last["as_of"],
+         "--json"],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

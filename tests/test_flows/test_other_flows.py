@@ -112,7 +112,8 @@ def test_rollback_puts_the_previous_champion_back(shop_copy: Any) -> None:
 def promote_second_version(shop: Any) -> None:
     """Let the second week's challenger take over, whatever the gate thought of it."""
     registry = open_registry(shop.home)
-    assert load_current_champion(registry).version == "1"
+    if load_current_champion(registry).version == "2":
+        return
     with write_lake(str(shop.home)) as lake:
         run = begin_run("weekly-retrain", LAST)
         record_promotion(

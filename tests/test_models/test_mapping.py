@@ -36,7 +36,13 @@ def run(mapping: Source, rows: list[dict[str, Any]]) -> pd.DataFrame:
         return con.execute(query, {"ipad": inner, "opad": outer, "latest": latest}).df()
 
 
-GOOD = {"id": "1", "ts": "2026-11-16 12:00:00", "action": "buy", "amount": "9.90", "mail": " Ada@Example.org "}
+GOOD = {
+    "id": "1",
+    "ts": "2026-11-16 12:00:00",
+    "action": "buy",
+    "amount": "9.90",
+    "mail": " Ada@Example.org ",
+}
 
 
 def reasons(mapping: Source, **changes: str) -> list[str]:
@@ -93,7 +99,10 @@ def test_a_cast_in_a_branch_not_taken_is_not_held_against_the_row() -> None:
 
 def test_times_without_a_zone_are_read_in_the_source_s_own() -> None:
     berlin = source(timezone="Europe/Berlin")
-    rows = run(berlin, [GOOD | {"ts": t} for t in ("2026-07-01 12:00:00", "2026-07-01T12:00:00Z", "2026-01-01 12:00")])
+    rows = run(
+        berlin,
+        [GOOD | {"ts": t} for t in ("2026-07-01 12:00:00", "2026-07-01T12:00:00Z", "2026-01-01 12:00")],
+    )
     assert list(rows["occurred_at"].dt.hour) == [10, 12, 11]
 
 
@@ -112,7 +121,9 @@ def test_where_sets_rows_aside() -> None:
 
 
 def test_an_unknown_raw_column_is_named_with_what_there_is() -> None:
-    with pytest.raises(ValueError, match=r"sources\.web: column 'ts2' \(for occurred_at\) not found; .*has: id, ts"):
+    with pytest.raises(
+        ValueError, match=r"sources\.web: column 'ts2' \(for occurred_at\) not found; .*has: id, ts"
+    ):
         run(source(columns=COLUMNS | {"occurred_at": "ts2"}), [GOOD])
 
 
@@ -122,7 +133,7 @@ def test_an_unknown_raw_column_is_named_with_what_there_is() -> None:
      "(select content from read_text('/etc/passwd'))"],
 )  # fmt: skip
 def test_only_one_expression_over_the_row_is_allowed(sql: str) -> None:
-    with pytest.raises(ValueError, match="SQL expression|reaches outside"):
+    with pytest.raises(ValueError, match=r"SQL expression|reaches outside"):
         parse_expression(sql)
 
 

@@ -17,7 +17,7 @@ COLUMNS = {
 
 
 def roll(*rows: dict[str, object], timezone: str = "Europe/Berlin") -> Rollups:
-    frame = pd.DataFrame([{name: None for name in COLUMNS} | row for row in rows])
+    frame = pd.DataFrame([dict.fromkeys(COLUMNS) | row for row in rows])
     frame["event_id"] = [str(i) for i in range(len(frame))]
     frame["source"] = "web"
     frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True)

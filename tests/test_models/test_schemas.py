@@ -68,5 +68,7 @@ def test_every_pandera_check_has_an_engine_rule() -> None:
 
 
 def test_a_config_may_add_kinds() -> None:
-    rule = next(r for r in row_rules("events", kinds=(*EVENT_KINDS, "lesson_finished")) if r.reason == "kind: unknown")
+    rule = next(
+        r for r in row_rules("events", kinds=(*EVENT_KINDS, "lesson_finished")) if r.reason == "kind: unknown"
+    )
     assert "'lesson_finished'" in rule.broken

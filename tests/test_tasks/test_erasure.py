@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from test_ingestion import A, B, BOTH, count, take_in, write_csv
+from test_ingestion import BOTH, A, B, count, take_in, write_csv
 
 from tasks.erasure import erase_customer
 from tasks.lake import begin_run, open_lake, write_lake
@@ -26,7 +26,9 @@ def forget(folder: Path, kind: str = "email", value: str = " Planted@Example.org
 def test_a_person_is_erased_from_every_table_and_its_history(tmp_path: Path) -> None:
     write_csv(tmp_path, "1.csv", A, B, PERSON)
     take_in(tmp_path)
-    customers = open_lake(str(tmp_path / "var")).table("events").to_pandas().set_index("event_id")["customer_id"]
+    customers = (
+        open_lake(str(tmp_path / "var")).table("events").to_pandas().set_index("event_id")["customer_id"]
+    )
     assert forget(tmp_path) == {"customers": 1, "events": 1, "identities": 2}
     person = customers["5"].encode()
     for file in (tmp_path / "var" / "lake").rglob("*"):

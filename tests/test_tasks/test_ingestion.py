@@ -17,7 +17,12 @@ COLUMNS = {"event_id": "id", "occurred_at": "ts", "kind": "kind", "value": "amou
 
 
 def shop(**changes: Any) -> Source:
-    given = {"name": "shop", "path": "in/*.csv", "keys": {"email": "mail", "card": "card"}, "columns": COLUMNS}
+    given = {
+        "name": "shop",
+        "path": "in/*.csv",
+        "keys": {"email": "mail", "card": "card"},
+        "columns": COLUMNS,
+    }
     return Source(**(given | changes))
 
 
@@ -118,7 +123,8 @@ def test_lines_that_are_no_rows_are_counted_not_dropped(tmp_path: Path) -> None:
     write_csv(tmp_path, "1.csv", A, "2,2026-05-01", B, BOTH)
     assert count(take_in(tmp_path, shop(max_bad_share=0.5))) == (4, 3, 0, 1, 0)
     file = tmp_path / "in" / "x.jsonl.gz"
-    objects = [{"id": str(i), "ts": f"2026-05-0{i}T10:00:00Z", "kind": "page_view", "mail": "a@x.org"} for i in (1, 2)]
+    view = {"kind": "page_view", "mail": "a@x.org"}
+    objects = [view | {"id": str(i), "ts": f"2026-05-0{i}T10:00:00Z"} for i in (1, 2)]
     lines = [*map(json.dumps, objects), "not json", "{}", "[1]", '{"id": "3"']
     file.write_bytes(gzip.compress("\n".join(lines).encode()))
     columns = {"event_id": "id", "occurred_at": "ts", "kind": "kind"}
@@ -130,14 +136,16 @@ def test_parquet_and_where(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     duckdb.sql(
         "SELECT i::VARCHAR AS id, TIMESTAMP '2026-05-01 10:00:00' AS ts, 'page_view' AS kind, NULL::DOUBLE AS amount, "
-        f"'a@x.org' AS mail, NULL AS card, i % 2 = 0 AS test FROM range(10) t(i)"
+        "'a@x.org' AS mail, NULL AS card, i % 2 = 0 AS test FROM range(10) t(i)"
     ).write_parquet(str(tmp_path / "in" / "a.parquet"))
     assert count(take_in(tmp_path, shop(path="in/*.parquet", where="NOT test"))) == (10, 5, 0, 0, 5)
 
 
 def test_a_zone_in_the_text_counts_in_jsonl(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "x.jsonl").write_text('{"id": "1", "ts": "2026-05-01T10:00:00+02:00", "m": "a@x.org"}\n')
+    (tmp_path / "in" / "x.jsonl").write_text(
+        '{"id": "1", "ts": "2026-05-01T10:00:00+02:00", "m": "a@x.org"}\n'
+    )
     columns = {"event_id": "id", "occurred_at": "ts", "kind": "'page_view'"}
     take_in(tmp_path, shop(path="in/*.jsonl", keys={"email": "m"}, columns=columns, timezone="Asia/Tokyo"))
     assert str(lake(tmp_path).table("events").to_pandas()["occurred_at"][0]) == "2026-05-01 08:00:00+00:00"
@@ -159,15 +167,25 @@ def test_other_tables_are_updated_by_key(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("id,name,from,to\nc1,Spring,2026-05-01,2026-06-01\n")
     (tmp_path / "a.csv").write_text("id,mail,arm,at\nc1,a@x.org,control,2026-05-01\n")
     (tmp_path / "p.csv").write_text("mail,land,ok\na@x.org,DE,yes\n")
-    campaigns = Source(name="campaigns", table="campaigns", path="c.csv",
-                       columns={"campaign_id": "id", "name": "name", "starts_at": '"from"', "ends_at": '"to"'})  # fmt: skip
-    assignments = Source(name="assignments", table="assignments", path="a.csv", keys={"email": "mail"},
-                         columns={"campaign_id": "id", "arm": "arm", "assigned_at": '"at"'})  # fmt: skip
+    campaigns = Source(
+        name="campaigns",
+        table="campaigns",
+        path="c.csv",
+        columns={"campaign_id": "id", "name": "name", "starts_at": '"from"', "ends_at": '"to"'},
+    )
+    assignments = Source(
+        name="assignments",
+        table="assignments",
+        path="a.csv",
+        keys={"email": "mail"},
+        columns={"campaign_id": "id", "arm": "arm", "assigned_at": '"at"'},
+    )
     people = Source(name="people", table="customers", path="p.csv", keys={"email": "mail"},
                     columns={"country": "land", "consent_profiling": "ok"})  # fmt: skip
     sources = (shop(), campaigns, assignments, people)
     take_in(tmp_path, *sources)
-    (tmp_path / "c.csv").write_text("id,name,from,to\nc1,Spring sale,2026-05-01,2026-06-01\nc2,X,2026-07-01,2026-07-02\n")
+    changed = "c1,Spring sale,2026-05-01,2026-06-01\nc2,X,2026-07-01,2026-07-02\n"
+    (tmp_path / "c.csv").write_text("id,name,from,to\n" + changed)
     (tmp_path / "p.csv").write_text("mail,land,ok\na@x.org,AT,\n")
     take_in(tmp_path, *sources)
     now = lake(tmp_path)
@@ -188,11 +206,16 @@ def test_an_empty_source_is_a_warning(tmp_path: Path) -> None:
     [
         (shop(path="nowhere/*.csv"), r"sources\.shop: no file matches path = \"nowhere/\*\.csv\""),
         (shop(path="in/1.xlsx"), r"no reader for this kind of file; it must end in one of: \.csv"),
-        (shop(columns=COLUMNS | {"value": "price"}), r"sources\.shop: column 'price' \(for value\) not found; the source has: id"),
-        (shop(columns=COLUMNS | {"value": "no_such_function(amount)"}), r"sources\.shop: cannot read .*no_such_function"),
+        (
+            shop(columns=COLUMNS | {"value": "price"}),
+            r"sources\.shop: column 'price' \(for value\) not found; the source has: id",
+        ),
+        (shop(columns=COLUMNS | {"value": "no_such(amount)"}), r"sources\.shop: cannot read .*no_such"),
     ],
 )  # fmt: skip
-def test_a_source_that_cannot_be_read_says_why_in_one_line(tmp_path: Path, source: Source, message: str) -> None:
+def test_a_source_that_cannot_be_read_says_why_in_one_line(
+    tmp_path: Path, source: Source, message: str
+) -> None:
     write_csv(tmp_path, "1.csv", A)
     (tmp_path / "in" / "1.xlsx").write_text("")
     with pytest.raises(ValueError, match=message) as raised:
