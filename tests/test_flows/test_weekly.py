@@ -165,7 +165,7 @@ def test_a_version_says_how_it_was_made(weekly_shop: Any) -> None:
         found = client.get_model_version("segments", version)
         assert found.tags["as_of"] == summary["as_of"]
         assert {"snapshot_id", "algorithm", "gates", "code_version"} <= set(found.tags)
-        run = client.get_run(found.run_id)
+        run = client.get_run(str(found.run_id))
         assert run.data.params["algorithm"] == summary["training"]["algorithm"]
         assert run.data.metrics["silhouette"] == pytest.approx(summary["training"]["silhouette"], abs=1e-5)
         assert run.data.metrics["stability"] == pytest.approx(summary["training"]["stability"], abs=1e-5)
