@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ def build_reports(
     currency: str,
     timezone: str,
     folder: Path,
+    since: datetime,
 ) -> PreparedReports:
     """Make the week's site under a hidden name; `publish` shows it once the run is on record."""
     measured = drift.measurement
@@ -58,7 +59,7 @@ def build_reports(
         evidently_html=None if measured is None else measured.html,
         history=list_history(lake, summary),
         promotions=_show_promotions(lake),
-        quarantine=count_quarantine(lake),
+        quarantine=count_quarantine(lake, since=since),
         sources=_list_sources(summary),
     )
     return prepare_reports(data, folder=folder)
@@ -115,11 +116,12 @@ def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def count_quarantine(lake: Lake) -> pd.DataFrame:
-    """source, reason, rows, example: the commonest reasons rows were refused for, ever."""
+def count_quarantine(lake: Lake, *, since: datetime) -> pd.DataFrame:
+    """source, reason, rows, example: the commonest reasons rows were refused for since that moment."""
     if not lake.has("quarantine"):
         return pd.DataFrame()
-    rows = lake.table("quarantine")
+    refused = lake.table("quarantine")
+    rows = refused.filter(refused.first_seen_at >= ibis.literal(since))
     counted = (
         rows.group_by("source", "reasons")
         .aggregate(rows=_.count(), example=_.row.min())
