@@ -7,6 +7,7 @@ but the standard library.
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import venv
@@ -51,7 +52,9 @@ def _digest(lock: str) -> str:
 
 def _pip(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    if subprocess.run(command, check=False).returncode:
+    # What the build backend thinks of editable installs is no concern of whoever wants a demo.
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    if subprocess.run(command, check=False, env=quiet).returncode:
         raise SystemExit("the installation failed; see pip's message above, then run the same command again")
 
 

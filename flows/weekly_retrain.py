@@ -94,7 +94,8 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
         with clock.stage("report"):
             report = build_reports(
                 lake, summary, factors, scored, challenger, drift, title=settings.report.title,
-                currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder, since=run.started_at,
+                currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder,
+                since=run.started_at,
             )  # fmt: skip
             summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
             lake.commit(run, summary)

@@ -82,7 +82,7 @@ def test_the_deployments_named_are_those_of_prefect_yaml() -> None:
 def test_it_says_what_the_demo_prints() -> None:
     """The output shown is a real one: it has the lines that a demo's output has, in their order."""
     shown = README.split("<!-- demo output -->")[1].split("<!-- end of demo output -->")[0]
-    marks = ["A simulated shop:", "Week to ", "rows read:", "customers in", "drift:", "promotion:", "Segments",
+    marks = ["A simulated shop:", "Week to ", "rows read:", "challenger:", "drift:", "promotion:", "Segments",
              "What campaigns added", "Conversion", "Reports:", "Recovered the simulated segments with ARI"]  # fmt: skip
     places = [shown.find(mark) for mark in marks]
     assert -1 not in places
