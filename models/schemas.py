@@ -1,7 +1,7 @@
-"""The contract of every canonical table: its columns, their types and what a good row is.
+"""The contract of every table that is delivered: its columns, their types and what a good row is.
 
-The pandera models are the one source. From them come the column types a source is cast to, the row rules
-that run in the engine (`row_rules`) and the check of every accepted batch before it is written (`check_batch`).
+The pandera models are the one source. From them come the column types a source is cast to, the row rules that run
+in the engine (`row_rules`) and, with those of `models/derived_schemas.py`, the check of every batch that is written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import pandas as pd
 import pandera.pandas as pa
-import pyarrow
 
 Timestamp = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 EARLIEST = pd.Timestamp("1990-01-01", tz="UTC")
@@ -116,7 +115,6 @@ SCHEMAS: dict[str, type[Table]] = {
     "assignments": Assignments,
     "costs": Costs,
 }
-INPUT_TABLES = ("events", "customers", "campaigns", "assignments", "costs")
 PERSON_TABLES = ("events", "customers", "assignments")
 UPSERT_KEYS = {
     "events": ("source", "event_id"),
@@ -208,14 +206,3 @@ def _range_rule(column: str, check: Any) -> RowRule:
             column, f"\"{column}\" {sign} TIMESTAMPTZ '{bound}'", f"{column}: {word} {bound:%Y-%m-%d}"
         )
     return RowRule(column, f'"{column}" {sign} {bound}', f"{column}: {word} {bound:g}")
-
-
-def check_batch(table: str, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
-    """The batch itself, after pandera has checked it against the table's contract.
-
-    Raises:
-        pandera.errors.SchemaErrors: a row or a type breaks the contract.
-    """
-    nullable = {pyarrow.bool_(): pd.BooleanDtype(), pyarrow.int64(): pd.Int64Dtype()}
-    SCHEMAS[table].validate(batch.to_pandas(types_mapper=nullable.get), lazy=True)
-    return batch

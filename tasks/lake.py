@@ -21,6 +21,8 @@ import pyarrow.compute
 from deltalake import DeltaTable, write_deltalake
 from filelock import FileLock, Timeout
 
+from models.derived_schemas import check_batch, has_contract
+
 # Deleted values must not live on in old log entries or files: nothing is kept for its own sake.
 _TABLE_CONFIGURATION = {
     "delta.logRetentionDuration": "interval 0 days",
@@ -108,7 +110,7 @@ class Lake:
         if not self.has(name) or (mode == "overwrite" and predicate is None):
             mode, schema_mode = "overwrite", "overwrite"
         write_deltalake(
-            self.uri(name), rows, mode=mode, predicate=predicate, schema_mode=schema_mode,
+            self.uri(name), _checked(name, rows), mode=mode, predicate=predicate, schema_mode=schema_mode,
             configuration=_TABLE_CONFIGURATION, name=name,
         )  # fmt: skip
         self.versions[name] = DeltaTable(self.uri(name)).version()
@@ -167,7 +169,7 @@ class Lake:
             "versions": json.dumps(self.versions, sort_keys=True),
         }
         write_deltalake(
-            self.uri("runs"), pyarrow.Table.from_pylist([row], schema=_RUNS), mode="append",
+            self.uri("runs"), _checked("runs", pyarrow.Table.from_pylist([row], schema=_RUNS)), mode="append",
             configuration=_TABLE_CONFIGURATION, name="runs",
         )  # fmt: skip
 
@@ -192,6 +194,16 @@ class Run:
     flow: str
     as_of: date
     started_at: datetime
+
+
+def _checked(name: str, rows: Any) -> pyarrow.RecordBatchReader:
+    """The rows as a stream of batches, each held against the table's contract before it is written."""
+    if not has_contract(name):
+        return rows
+    reader = rows.to_reader() if isinstance(rows, pyarrow.Table) else rows
+    return pyarrow.RecordBatchReader.from_batches(
+        reader.schema, (check_batch(name, batch) for batch in reader)
+    )
 
 
 def begin_run(flow: str, as_of: date) -> Run:

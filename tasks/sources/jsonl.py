@@ -23,6 +23,8 @@ def scan_jsonl(con: DuckDBPyConnection, path: str) -> Scan:
     shapes = "SELECT any_value(line) AS line FROM json_lines WHERE reason IS NULL GROUP BY json_structure(line::JSON)"
     found = con.execute(f"SELECT json_group_structure(line::JSON) FROM ({shapes})").fetchone()
     structure = found[0] if found and found[0] else '{"empty": "VARCHAR"}'
+    # A field that is null in every line has no type of its own; as text it fits any expression.
+    structure = structure.replace(':"NULL"', ':"VARCHAR"')
     parsed = (
         f"SELECT json_transform(line::JSON, {quote(structure)}) AS r FROM json_lines WHERE reason IS NULL"
     )

@@ -4,7 +4,8 @@ import pyarrow
 import pytest
 from pandera.errors import SchemaErrors
 
-from models.schemas import EVENT_KINDS, SCHEMAS, check_batch, list_columns, row_rules
+from models.derived_schemas import check_batch
+from models.schemas import EVENT_KINDS, SCHEMAS, list_columns, row_rules
 
 ARROW = {
     "VARCHAR": pyarrow.string(),

@@ -23,11 +23,11 @@ def rows(*numbers: int) -> pyarrow.Table:
     )
 
 
-def numbers(lake: Lake, table: str = "events") -> list[int]:
+def numbers(lake: Lake, table: str = "snapshots") -> list[int]:
     return sorted(lake.table(table).to_pandas()["n"])
 
 
-def write(home: Path, *values: int, commit: bool = True, table: str = "events") -> None:
+def write(home: Path, *values: int, commit: bool = True, table: str = "snapshots") -> None:
     with write_lake(str(home)) as lake:
         lake.append(table, rows(*values))
         if commit:
@@ -38,21 +38,21 @@ def test_what_a_finished_run_wrote_is_read_back(tmp_path: Path) -> None:
     write(tmp_path, 1, 2)
     lake = open_lake(str(tmp_path))
     assert numbers(lake) == [1, 2]
-    assert str(lake.table("events").schema()["occurred_at"]) == "timestamp('UTC', 6)"
+    assert str(lake.table("snapshots").schema()["occurred_at"]) == "timestamp('UTC', 6)"
     assert lake.runs()["flow"].to_pylist() == ["weekly-retrain"]
 
 
 def test_a_run_that_died_is_not_seen_and_is_undone(tmp_path: Path) -> None:
     write(tmp_path, 1)
     write(tmp_path, 2, commit=False)
-    write(tmp_path, 7, commit=False, table="orders")
+    write(tmp_path, 7, commit=False, table="deliveries")
     reader = open_lake(str(tmp_path))
     assert numbers(reader) == [1]
-    assert not reader.has("orders")
+    assert not reader.has("deliveries")
     write(tmp_path, 3)
-    write(tmp_path, 8, table="orders")
+    write(tmp_path, 8, table="deliveries")
     assert numbers(open_lake(str(tmp_path))) == [1, 3]
-    assert numbers(open_lake(str(tmp_path)), "orders") == [8]
+    assert numbers(open_lake(str(tmp_path)), "deliveries") == [8]
 
 
 def test_a_reader_keeps_its_view_while_others_write(tmp_path: Path) -> None:
@@ -71,20 +71,20 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 def test_overwriting_a_part_leaves_the_rest(tmp_path: Path) -> None:
     write(tmp_path, 1, 2)
     with write_lake(str(tmp_path)) as lake:
-        lake.overwrite("events", rows(9), where="n >= 2")
+        lake.overwrite("snapshots", rows(9), where="n >= 2")
         assert numbers(lake) == [1, 9]
-        lake.overwrite("events", rows())
+        lake.overwrite("snapshots", rows())
         assert numbers(lake) == []
-        assert lake.table("events").schema().names == tuple(rows().schema.names)
+        assert lake.table("snapshots").schema().names == tuple(rows().schema.names)
 
 
 def test_merged_customers_are_renamed_everywhere_in_a_table(tmp_path: Path) -> None:
     with write_lake(str(tmp_path)) as lake:
-        lake.append("events", rows(1, 2, 3))
-        lake.rename_customers("events", pyarrow.table({"old_customer_id": ["c3"], "customer_id": ["c1"]}))
-        assert sorted(lake.table("events").to_pandas()["customer_id"]) == ["c1", "c1", "c2"]
+        lake.append("snapshots", rows(1, 2, 3))
+        lake.rename_customers("snapshots", pyarrow.table({"old_customer_id": ["c3"], "customer_id": ["c1"]}))
+        assert sorted(lake.table("snapshots").to_pandas()["customer_id"]) == ["c1", "c1", "c2"]
 
 
 def test_a_missing_table_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match="no table 'events' yet; run `segmentwerk ingest` first"):
-        open_lake(str(tmp_path)).table("events")
+    with pytest.raises(LookupError, match="no table 'snapshots' yet; run `segmentwerk ingest` first"):
+        open_lake(str(tmp_path)).table("snapshots")

@@ -1,0 +1,171 @@
+"""The contract of every table that is computed: rollups, factors, segments, decisions and the book of runs."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pandera.pandas as pa
+import pyarrow
+
+from models.schemas import EARLIEST, SCHEMAS, Table, Timestamp
+
+
+class ActivityDaily(Table):
+    """What a customer did on one of the shop's days; counts are 0 where nothing happened."""
+
+    customer_id: str
+    day: pa.Date
+    margin: float = pa.Field(nullable=True)
+    counts: float = pa.Field(alias=r"^(?!customer_id$|day$|margin$).+", regex=True, ge=0)
+
+    class Config:
+        strict = "filter"
+        ordered = False
+
+
+class Orders(Table):
+    """One order with its lines."""
+
+    customer_id: str
+    order_id: str
+    day: pa.Date
+    revenue: float = pa.Field(ge=0)
+    margin: float = pa.Field(nullable=True)
+    discount: float = pa.Field(ge=0)
+    quantity: float = pa.Field(ge=0)
+    lines: float = pa.Field(ge=1)
+    refund_value: float = pa.Field(ge=0)
+
+
+class Sessions(Table):
+    """One visit."""
+
+    customer_id: str
+    session_id: str
+    day: pa.Date
+    duration_s: float = pa.Field(ge=0, nullable=True)
+    events: float = pa.Field(ge=0)
+    page_views: float = pa.Field(ge=0)
+    product_views: float = pa.Field(ge=0)
+    carts: float = pa.Field(ge=0)
+    checkouts: float = pa.Field(ge=0)
+    purchases: float = pa.Field(ge=0)
+    bounced: pd.BooleanDtype
+
+
+class CategoriesDaily(Table):
+    """What a customer looked at or bought of a category on a day."""
+
+    customer_id: str
+    category: str
+    day: pa.Date
+    interactions: float = pa.Field(ge=0)
+    revenue: float = pa.Field(ge=0)
+
+
+class Features(Table):
+    """Reaction factors: one column each, null where unknown, never infinite."""
+
+    as_of: pa.Date
+    customer_id: str
+    factors: float = pa.Field(
+        alias=r"^(?!as_of$|customer_id$).+", regex=True, nullable=True, gt=float("-inf"), lt=float("inf")
+    )
+
+    class Config:
+        strict = "filter"
+        ordered = False
+
+
+class Segments(Table):
+    """Which segment a customer is in, and how clearly."""
+
+    as_of: pa.Date
+    customer_id: str
+    segment_id: pd.Int64Dtype = pa.Field(ge=0)
+    segment_name: str
+    strength: float = pa.Field(ge=0, le=1)
+    is_outlier: pd.BooleanDtype
+    model_version: str
+
+
+class SegmentProfiles(Table):
+    """What a segment is like."""
+
+    as_of: pa.Date
+    segment_id: pd.Int64Dtype = pa.Field(ge=0)
+    segment_name: str
+    size: pd.Int64Dtype = pa.Field(ge=1)
+    share: float = pa.Field(gt=0, le=1)
+    value: float = pa.Field(nullable=True)
+    profile: str
+    rule: str
+    lineage: str
+    model_version: str
+
+
+class Promotions(Table):
+    """A decision about who is champion."""
+
+    decided_at: Timestamp = pa.Field(ge=EARLIEST)
+    as_of: pa.Date
+    decision: str = pa.Field(isin=["first", "promote", "keep", "blocked", "rollback"])
+    reasons: str
+    challenger_version: str = pa.Field(nullable=True)
+    champion_version: str = pa.Field(nullable=True)
+    previous_version: str = pa.Field(nullable=True)
+    snapshot_id: str = pa.Field(nullable=True)
+    gates: str
+
+
+class Quarantine(Table):
+    """A row that was refused, with every reason."""
+
+    source: str
+    row_hash: str
+    reasons: str
+    row: str
+    first_seen_at: Timestamp = pa.Field(ge=EARLIEST)
+
+
+class Runs(Table):
+    """A finished run, and the version of every table it left."""
+
+    run_id: str
+    sequence: pd.Int64Dtype = pa.Field(ge=1)
+    flow: str
+    as_of: pa.Date
+    started_at: Timestamp = pa.Field(ge=EARLIEST)
+    finished_at: Timestamp = pa.Field(ge=EARLIEST)
+    summary: str
+    versions: str
+
+
+DERIVED_SCHEMAS: dict[str, type[Table]] = {
+    "activity_daily": ActivityDaily,
+    "orders": Orders,
+    "sessions": Sessions,
+    "categories_daily": CategoriesDaily,
+    "features": Features,
+    "segments": Segments,
+    "segment_profiles": SegmentProfiles,
+    "promotions": Promotions,
+    "quarantine": Quarantine,
+    "runs": Runs,
+}
+
+
+def has_contract(table: str) -> bool:
+    """Whether the table is one of the canonical ones."""
+    return table in SCHEMAS or table in DERIVED_SCHEMAS
+
+
+def check_batch(table: str, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """The batch itself, after pandera has checked it against the table's contract.
+
+    Raises:
+        pandera.errors.SchemaErrors: a row or a type breaks the contract.
+    """
+    nullable = {pyarrow.bool_(): pd.BooleanDtype(), pyarrow.int64(): pd.Int64Dtype()}
+    model = SCHEMAS[table] if table in SCHEMAS else DERIVED_SCHEMAS[table]
+    model.validate(batch.to_pandas(types_mapper=nullable.get), lazy=True)
+    return batch
