@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from threadpoolctl import threadpool_limits
 
 from models.lineage import Lineage, match_segments, start_lineage
 from models.profiles import profile_segments
@@ -79,17 +78,11 @@ def train_challenger(
     Raises:
         TooFewCustomers, NoVariation: there is nothing to cluster; the message says what would help.
     """
-    # One thread: the same result bit for bit, and threads that wait for each other cost more than they bring.
-    with threadpool_limits(1):
-        search = search_recipes(
-            factors,
-            past_factors=history.factors,
-            outcomes=history.outcomes,
-            settings=settings,
-            progress=report,
-        )
-        report("training: fitting the chosen recipe")
-        fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
+    search = search_recipes(
+        factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings, progress=report
+    )
+    report("training: fitting the chosen recipe")
+    fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
     lineage = trace_lineage(lake, fitted, factors, champion, as_of=as_of)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
