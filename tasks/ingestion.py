@@ -24,6 +24,8 @@ from tasks.staging import Staged, create_staging, stage_source
 
 CLOCK_TOLERANCE = timedelta(days=1)
 _BATCH = 200_000
+# Other runs, such as a bare ingestion or a rollback, close no day.
+REPORTING_FLOWS = ("weekly-retrain", "daily-score")
 _CUSTOMER_TABLES = ("events", "assignments", "segments", "features", "snapshots")
 
 
@@ -195,9 +197,10 @@ def _with_customer(table: str) -> str:
 
 
 def _closed_until(lake: Lake, *, timezone: str) -> datetime | None:
-    """The end of the last week that a finished run has reported on; what happened before it comes late."""
-    runs = lake.runs()
-    return end_of_day(max(runs["as_of"].to_pylist()), timezone=timezone) if len(runs) else None
+    """The end of the last day that a finished run has reported on; what happened before it comes late."""
+    runs = lake.runs().to_pylist()
+    reported = [run["as_of"] for run in runs if run["flow"] in REPORTING_FLOWS]
+    return end_of_day(max(reported), timezone=timezone) if reported else None
 
 
 def _add_events(lake: Lake, intake: Intake, *, closed: datetime | None) -> None:

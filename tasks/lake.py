@@ -292,5 +292,5 @@ def _tables_on_disk(lake: Lake) -> list[str]:
 
 LAKE_TABLES = (
     "deliveries", "activity_daily", "orders", "sessions", "categories_daily", "features", "snapshots",
-    "segments", "segment_profiles", "promotions", "quarantine", "suppressions", "drift",
+    "segments", "segment_profiles", "promotions", "quarantine", "suppressions",
 )  # fmt: skip

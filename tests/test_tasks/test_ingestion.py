@@ -32,14 +32,14 @@ def write_csv(folder: Path, name: str, *rows: str, header: str = "id,ts,kind,amo
     file.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
 
-def take_in(folder: Path, *sources: Source) -> Intake:
+def take_in(folder: Path, *sources: Source, flow: str = "weekly-retrain") -> Intake:
     with write_lake(str(folder / "var")) as lake:
         intake = ingest_sources.fn(
             lake, sources or (shop(),), base=str(folder), secret=b"secret", timezone="Europe/Berlin"
         )
         from datetime import date
 
-        lake.commit(begin_run("ingest", date(2026, 5, 3)), intake.to_dict())
+        lake.commit(begin_run(flow, date(2026, 5, 3)), intake.to_dict())
     return intake
 
 
@@ -110,6 +110,13 @@ def test_what_happened_in_a_closed_week_is_late(tmp_path: Path) -> None:
     take_in(tmp_path)
     write_csv(tmp_path, "2.csv", B, "9,2026-05-09 10:00,page_view,,b@x.org,")
     assert take_in(tmp_path).by_source["shop"].late == 1
+
+
+def test_a_bare_ingestion_closes_no_week(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A)
+    take_in(tmp_path, flow="ingest")
+    write_csv(tmp_path, "2.csv", B)
+    assert take_in(tmp_path).by_source["shop"].late == 0
 
 
 def test_too_many_bad_rows_stop_the_run_before_anything_is_written(tmp_path: Path) -> None:
