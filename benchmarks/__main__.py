@@ -1,20 +1,25 @@
-"""`python -m benchmarks`: measures the demo and the year of real orders, and prints a table."""
+"""`python -m benchmarks`: measures what the main things cost in time and memory, and prints tables."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Cost, measure_command
+from benchmarks.features import MEMORY, Contest, measure_features
+from benchmarks.incremental import measure_increment
+from benchmarks.ingestion import measure_intake
+from benchmarks.measure import Cost, measure_command, sum_stages
 from benchmarks.orders import find_orders, measure_ingestion, measure_weekly, write_orders
 
-PARTS = ("demo", "orders", "ingestion")
+PARTS = ("demo", "orders", "ingestion", "events", "incremental", "features")
 
 
 def main() -> None:
@@ -22,25 +27,119 @@ def main() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "true")
     out = Console(width=110)
     out.print(_describe_machine())
-    with tempfile.TemporaryDirectory(prefix="segmentwerk-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="segmentwerk-bench-", dir=options.folder) as scratch:
         folder = Path(scratch)
-        if "demo" in options.parts:
-            show_cost(
-                f"demo, {options.customers:,} customers, warm", measure_demo(folder, options.customers), out
-            )
-        if not find_orders().exists():
-            out.print(f"orders: {find_orders()} is not there; set SEGMENTWERK_DATA_DIR")
-            return
-        size = "all rows" if options.rows is None else f"{options.rows:,} rows"
-        if "orders" in options.parts:
-            config = write_orders(folder / "weekly", rows=options.rows)
-            show_cost(f"Online Retail, weekly, {size}", measure_weekly(config, as_of=options.as_of), out)
-        if "ingestion" in options.parts:
-            ours, copied = measure_ingestion(write_orders(folder / "ingest", rows=options.rows))
-            out.print(
-                f"ingestion of Online Retail, {size}: {ours:.1f} s; DuckDB copies it to Parquet in {copied:.1f} s; "
-                f"ratio {ours / copied:.1f}"
-            )
+        for part in options.parts:
+            _MEASURES[part](folder, options, out)
+
+
+def _show_demo(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    cost = measure_demo(folder, options.customers)
+    show_cost(f"demo, {options.customers:,} customers, warm", cost, out)
+
+
+def _show_orders(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    if _has_orders(out):
+        config = write_orders(folder / "weekly", rows=options.rows)
+        title = f"Online Retail, weekly, {_size(options.rows)}"
+        show_cost(title, measure_weekly(config, as_of=options.as_of), out)
+
+
+def _show_ingestion(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    if _has_orders(out):
+        ours, copied = measure_ingestion(write_orders(folder / "ingest", rows=options.rows))
+        out.print(
+            f"ingestion of Online Retail, {_size(options.rows)}: {ours:.1f} s; DuckDB copies it to Parquet in "
+            f"{copied:.1f} s; ratio {ours / copied:.1f}"
+        )
+
+
+def _show_events(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    few = measure_intake(folder / "few", rows=max(options.events // 10, 1))
+    shutil.rmtree(folder / "few")
+    many = measure_intake(folder / "many", rows=options.events)
+    shutil.rmtree(folder / "many")
+    table = _start_table("`segmentwerk ingest` of events from Parquet, on an empty lake")
+    for name in ("what", f"{few.rows:,} rows", f"{many.rows:,} rows"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    sizes = (few, many)
+    table.add_row("seconds, start included", *(f"{size.cost.seconds:.1f}" for size in sizes))
+    table.add_row("  of processor", *(f"{size.cost.processor:.1f}" for size in sizes))
+    table.add_row("  once more, nothing new", *(f"{size.again.seconds:.1f}" for size in sizes))
+    table.add_row("events a second", *(f"{size.events_a_second:,.0f}" for size in sizes))
+    table.add_row("DuckDB's copy of the file, seconds", *(f"{size.copied:.2f}" for size in sizes))
+    table.add_row("ratio (aim: at most 8)", *(f"{size.ratio:.1f}" for size in sizes))
+    table.add_row("  of processor", *(f"{size.processor_ratio:.1f}" for size in sizes))
+    table.add_row("peak memory (aim: at most 2,048 MiB)", *(_memory(size.cost) for size in sizes))
+    for name in few.counts:
+        table.add_row(f"  {name}", *(f"{size.counts[name]:,}" for size in sizes))
+    out.print(table)
+    if few.cost.peak_bytes and many.cost.peak_bytes:
+        growth = many.cost.peak_bytes / few.cost.peak_bytes
+        out.print(f"peak memory of ten times the rows: × {growth:.2f} (aim: at most 1.3)")
+
+
+def _show_incremental(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    found = measure_increment(
+        folder / "incremental", events=options.weekly_events, customers=options.weekly_customers
+    )
+    shutil.rmtree(folder / "incremental")
+    table = _start_table(f"weeks of {options.weekly_events:,} events: ingestion, rollups and features")
+    for name in ("what", "first 52 weeks", "week 53 on top", "all 53 in one go"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    costs = (found.base, found.week, found.whole)
+    for stage in found.whole.stages:
+        table.add_row(f"{stage}, seconds", *(f"{cost.stages[stage]:.1f}" for cost in costs))
+    table.add_row("both, seconds", *(f"{sum_stages(cost):.1f}" for cost in costs))
+    table.add_row("seconds of processor", *(f"{cost.processor:.1f}" for cost in costs))
+    table.add_row("with the start of the process", *(f"{cost.seconds:.1f}" for cost in costs))
+    table.add_row("peak memory", *(_memory(cost) for cost in costs))
+    out.print(table)
+    out.print(
+        f"the new week costs {found.share:.1%} of all 53 (aim: at most 15%), "
+        f"with the start {found.share_with_start:.1%}"
+    )
+
+
+def _show_features(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    contest = _contest(folder, options, out, rows=options.feature_events)
+    if contest.reasons:
+        out.print(f"{'; '.join(contest.reasons)}; so all once more with a tenth of the events")
+        _contest(folder, options, out, rows=max(options.feature_events // 10, 1))
+
+
+def _contest(folder: Path, options: argparse.Namespace, out: Console, *, rows: int) -> Contest:
+    place = folder / f"features-{rows}"
+    contest = measure_features(place, rows=rows, memory=options.memory)
+    shutil.rmtree(place)
+    table = _start_table(f"features from {rows:,} events in Parquet")
+    for name in ("what", "ours", "plain pandas", "tuned pandas"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    costs = (contest.ours, contest.plain, contest.tuned)
+    for stage in ("rollups", "features", "read", "compute"):
+        found = (cost.stages.get(stage) if cost else None for cost in costs)
+        table.add_row(f"  {stage}, seconds", *("" if s is None else f"{s:.1f}" for s in found))
+    table.add_row("in all, seconds", *(f"{sum_stages(cost):.1f}" if cost else "—" for cost in costs))
+    table.add_row("seconds of processor", *(f"{cost.processor:.1f}" if cost else "—" for cost in costs))
+    table.add_row("peak memory (aim: at most 4,096 MiB)", *(_memory(cost) if cost else "—" for cost in costs))
+    faster = (contest.speedup(cost) for cost in (contest.plain, contest.tuned))
+    table.add_row(
+        "ours is faster (aim: at least 5 times)",
+        "",
+        *("—" if times is None else f"× {times:.1f}" for times in faster),
+    )
+    out.print(table)
+    return contest
+
+
+_MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
+    "demo": _show_demo,
+    "orders": _show_orders,
+    "ingestion": _show_ingestion,
+    "events": _show_events,
+    "incremental": _show_incremental,
+    "features": _show_features,
+}
 
 
 def measure_demo(folder: Path, customers: int) -> Cost:
@@ -54,16 +153,34 @@ def measure_demo(folder: Path, customers: int) -> Cost:
 
 def show_cost(title: str, cost: Cost, out: Console) -> None:
     """One measurement as a table."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = _start_table(title)
     table.add_column("what")
     table.add_column("cost", justify="right")
     table.add_row("seconds", f"{cost.seconds:.1f}")
-    peak = "unknown" if cost.peak_bytes is None else f"{cost.peak_bytes / 2**20:,.0f} MiB"
-    table.add_row("peak memory", peak)
+    table.add_row("peak memory", _memory(cost))
     for stage, seconds in cost.stages.items():
         table.add_row(f"  {stage}", f"{seconds:.1f}")
-    table.add_row("  start and the rest", f"{cost.seconds - sum(cost.stages.values()):.1f}")
+    table.add_row("  start and the rest", f"{cost.seconds - sum_stages(cost):.1f}")
     out.print(table)
+
+
+def _start_table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=None, pad_edge=False)
+
+
+def _memory(cost: Cost) -> str:
+    return "unknown" if cost.peak_bytes is None else f"{cost.peak_bytes / 2**20:,.0f} MiB"
+
+
+def _has_orders(out: Console) -> bool:
+    there = find_orders().exists()
+    if not there:
+        out.print(f"orders: {find_orders()} is not there; set SEGMENTWERK_DATA_DIR")
+    return there
+
+
+def _size(rows: int | None) -> str:
+    return "all rows" if rows is None else f"{rows:,} rows"
 
 
 def _describe_machine() -> str:
@@ -76,6 +193,12 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--customers", type=int, default=5000, help="customers of the demo's shop")
     parser.add_argument("--rows", type=int, default=None, help="only the first rows of Online Retail")
+    parser.add_argument("--events", type=int, default=10_000_000, help="rows of the part 'events'")
+    parser.add_argument("--weekly-events", type=int, default=100_000, help="rows a week of 'incremental'")
+    parser.add_argument("--weekly-customers", type=int, default=40_000, help="customers of 'incremental'")
+    parser.add_argument("--feature-events", type=int, default=50_000_000, help="rows of the part 'features'")
+    parser.add_argument("--memory", default=MEMORY, help="what the engine may keep in memory in 'features'")
+    parser.add_argument("--folder", type=Path, default=None, help="where passing files go; about 20 GB")
     parser.add_argument("--as-of", default="2011-11-28", help="last day of the weekly run on Online Retail")
     return parser.parse_args()
 

@@ -119,20 +119,41 @@ def forget(
 
 
 @app.command()
-def ingest(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debug = False) -> None:
-    """Take in what the sources have delivered, nothing more."""
-    _run_view("ingest_now", config, as_json=as_json, debug=debug, show="show_ingest")
+def ingest(
+    config: Config = DEFAULT_CONFIG,
+    retry_quarantine: Annotated[
+        bool,
+        typer.Option(
+            "--retry-quarantine", help="Map the rows in quarantine again and take in the good ones."
+        ),
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Take in what the sources have delivered, and bring the rollups up to date."""
+    _run_view(
+        "ingest_now",
+        config,
+        retry_quarantine=retry_quarantine,
+        as_json=as_json,
+        debug=debug,
+        show="show_ingest",
+    )
 
 
 @app.command()
 def check(
     config: Config = DEFAULT_CONFIG,
     preview: Annotated[int, typer.Option(min=0, help="Show what this many rows of each source become.")] = 0,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Read everything, and say what the data can and cannot support.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check the configuration and the contract; changes nothing."""
-    _run_view("check_sources", config, rows=preview, as_json=as_json, debug=debug, show="show_check")
+    view, show = ("profile_sources", "show_audit") if profile else ("check_sources", "show_check")
+    _run_view(view, config, rows=preview, as_json=as_json, debug=debug, show=show)
 
 
 @app.command()
@@ -218,7 +239,8 @@ def _hash_key(key: str, config: Path) -> tuple[str, str]:
 
     settings = load_settings(config)
     kind, _, value = key.partition("=")
-    return kind, hash_identity(kind, value, secret=read_secret(settings.home, settings.pseudonym_key))
+    secret = read_secret(settings.home, settings.pseudonym_key)
+    return kind, hash_identity(kind, value, secret=secret, calling_code=settings.identity.calling_code)
 
 
 def _day(as_of: datetime | None) -> Any:

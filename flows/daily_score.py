@@ -9,13 +9,13 @@ from prefect import flow
 
 from flows.settings import load_settings
 from tasks.drift import check_sources, watch_drift
-from tasks.features import compute_features, roll_up_events
+from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
 from tasks.promotion import load_current_champion, settle_promotions
-from tasks.pseudonyms import read_secret
 from tasks.registry import open_registry
+from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
 
@@ -26,21 +26,14 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     clock = Stopwatch()
-    with write_lake(settings.home) as lake:
+    with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("daily-score", day)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
         settle_promotions(lake, registry)
         champion = load_current_champion(registry)
         with clock.stage("ingest"):
-            intake = ingest_sources(
-                lake,
-                settings.sources,
-                base=settings.base,
-                secret=read_secret(settings.home, settings.pseudonym_key),
-                timezone=settings.timezone,
-                extra_kinds=settings.extra_kinds,
-            )
-            roll_up_events(lake, timezone=settings.timezone)
+            intake = ingest_sources(lake, settings.sources, base=settings.base, rules=settings.shop_rules())
+            update_rollups(lake, intake.changes, timezone=settings.timezone)
             faults = check_sources(lake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
             factors = compute_features(lake, as_of=day, consent_default=settings.features.consent_default)

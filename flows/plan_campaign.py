@@ -30,8 +30,9 @@ def plan_campaign(
     with write_lake(settings.home) as lake:
         run = begin_run("plan-campaign", as_of or settings.last_whole_day(datetime.now(UTC)))
         customers = assign_campaign(
-            lake, planned.terms(settings.timezone), segments=planned.segments, as_of=as_of
-        )
+            lake, planned.terms(settings.timezone), segments=planned.segments, as_of=as_of,
+            consent_default=settings.features.consent_default,
+        )  # fmt: skip
         plan = plan_power(
             lake, planned.terms(settings.timezone), customers, as_of=run.as_of, timezone=settings.timezone,
             alpha=settings.measurement.alpha,

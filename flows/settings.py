@@ -24,13 +24,18 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from models.keys import IdentitySettings
 from models.mapping import Source
 from models.promotion import PromotionSettings
 from models.rollups import end_of_day
+from models.schemas import EVENT_KINDS
 from models.search import TrainingSettings
 from monitoring.drift import DriftSettings
 from monitoring.experiments import Campaign, MeasurementSettings
 from tasks.destinations import Export
+from tasks.engines import EngineSettings
+from tasks.pseudonyms import read_secret
+from tasks.staging import ShopRules
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
@@ -112,6 +117,8 @@ class Settings(BaseSettings):
     pseudonym_key: SecretStr | None = None
     extra_kinds: tuple[str, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
+    identity: IdentitySettings = IdentitySettings()
+    engine: EngineSettings = EngineSettings()
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
     promotion: PromotionSettings = PromotionSettings()
@@ -150,6 +157,16 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"two sources are called '{twice[0]}'; each needs a name of its own")
         return sources
+
+    def shop_rules(self, *, secret: bytes | None = None) -> ShopRules:
+        """What holds for every source. Without a `secret` it is the shop's own, made here where there is none."""
+        return ShopRules(
+            secret=secret or read_secret(self.home, self.pseudonym_key),
+            timezone=self.timezone,
+            currency=self.currency,
+            kinds=(*EVENT_KINDS, *self.extra_kinds),
+            identity=self.identity,
+        )
 
     @property
     def reports_folder(self) -> Path:

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from tasks.progress import listening
 
 WIDTH = 80
 WORTH_TELLING_S = 2.0
+TOLD_REASONS = 3
+TOLD_PAIRS = 6
 _METRIC_TITLES = {
     "conversion": "Conversion",
     "cac": "CAC",
@@ -208,6 +211,94 @@ def show_check(result: Mapping[str, Any]) -> None:
             )
             out.print(f"  {verdict} {kept}", soft_wrap=True)
     out.print("The configuration is in order; nothing was changed.")
+
+
+def show_audit(result: Mapping[str, Any]) -> None:
+    """What all the data holds, and what it can and cannot support."""
+    out = console()
+    if any(source["preview"] for source in result["sources"]):
+        show_check(result)
+        out.print()
+    profile = result["profile"]
+    out.print(f"[bold]What the data holds, as of {profile['as_of']}[/bold]")
+    if profile["history"]:
+        show_lines(describe_history(profile["history"], profile["customers"]), out)
+    out.print()
+    _show_sources(profile["sources"], out)
+    if profile["families"]:
+        _show_keys(profile["keys"], out)
+        _show_coverage(profile["families"], out)
+    out.print("[bold]What it supports[/bold]")
+    for support in profile["support"]:
+        sign = "[green]✓[/green]" if support["ok"] else "[red]✗[/red]"
+        text = fill(support["sentence"], width=out.width, initial_indent=" " * 4, subsequent_indent=" " * 4)
+        out.print(f"  {sign} {escape(text[4:])}")
+    out.print("\nNothing was changed.")
+
+
+def describe_history(history: Mapping[str, Any], customers: int) -> list[str]:
+    """How much there is, and which sources fell silent."""
+    lines = [
+        f"{history['events']:,} events from {history['first']} to {history['last']}: {history['weeks']} whole weeks, "
+        f"{history['events_per_week']:,.0f} events in a usual one",
+        f"{customers:,} customers who may be profiled",
+    ]
+    for source, weeks in history["gaps"].items():
+        lines.append(f"nothing from {source} in {len(weeks)} week(s), the last of which began on {weeks[-1]}")
+    return lines
+
+
+def _show_sources(sources: Sequence[Mapping[str, Any]], out: Console) -> None:
+    table = Table(
+        "source", "rows", "good", "again", "refused", "left out", "with a key", box=None, pad_edge=False
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for s in sources:
+        counts = [f"{s[n]:,}" for n in ("read", "accepted", "duplicates", "quarantined", "filtered")]
+        table.add_row(s["name"], *counts, "" if s["identified"] is None else f"{s['identified']:.1%}")
+    out.print(table)
+    for s in sources:
+        if s["reasons"]:
+            told = "; ".join(
+                f"{reason['rows']:,} × {reason['reason']}" for reason in s["reasons"][:TOLD_REASONS]
+            )
+            show_lines([f"{s['name']} refused {told}"], out)
+    out.print()
+
+
+def _show_keys(keys: Mapping[str, Any], out: Console) -> None:
+    out.print("[bold]How sources hang together[/bold]")
+    seen = keys["customers_by_sources"]
+    total = sum(seen.values())
+    one, two, more = (f"{count / total:.0%}" for count in seen.values())
+    lines = [f"{one} of customers are seen in one source of events, {two} in two, {more} in three or more"]
+    pairs: dict[str, list[str]] = {}
+    for overlap in keys["overlaps"]:
+        found = f"{overlap['share']:.0%} of the {overlap['key_kind']} keys ({overlap['both']:,})"
+        pairs.setdefault(" and ".join(overlap["sources"]), []).append(found)
+    lines += [f"{pair} share {', '.join(found)}" for pair, found in list(pairs.items())[:TOLD_PAIRS]]
+    if len(pairs) > TOLD_PAIRS:
+        lines.append(f"… and {len(pairs) - TOLD_PAIRS} more pairs of sources: see --json")
+    for kind, count in keys["shared"].items():
+        lines.append(f"{count:,} {kind} key(s) join too many people and are not followed")
+    show_lines(lines, out)
+    out.print()
+
+
+def _show_coverage(families: Sequence[Mapping[str, Any]], out: Console) -> None:
+    out.print("[bold]Of how many customers it says anything[/bold]")
+    table = Table("", "", "", box=None, pad_edge=False, show_header=False, padding=(0, 1))
+    table.columns[1].justify = "right"
+    for family in sorted(families, key=lambda f: -f["coverage"]):
+        silent = [name for name, share in family["factors"].items() if not share]
+        about = f"needs {', '.join(family['needs'])}" if family["needs"] else ""
+        if family["coverage"] and silent:
+            about = f"but nothing for {', '.join(silent)}"
+        bar = "█" * round(10 * family["coverage"])
+        table.add_row(f"  {family['name']}", f"{family['coverage']:.0%}", escape(about or bar))
+    out.print(table)
+    out.print()
 
 
 def show_segments(result: Mapping[str, Any]) -> None:

@@ -5,32 +5,32 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 import ibis
 import pandas as pd
 
 from flows.settings import ConfigError, Settings
-from models.schemas import EVENT_KINDS
-from tasks.ingestion import CLOCK_TOLERANCE, ingest_sources
-from tasks.lake import Lake, begin_run, connect_engine, open_lake, write_lake
-from tasks.pseudonyms import read_secret
-from tasks.sources import list_deliveries
-from tasks.staging import preview_source
+from models.mapping import names_currency
+from tasks.deliveries import preview_delivery
+from tasks.engines import connect_engine
+from tasks.ingestion import ingest_sources, retry_quarantined
+from tasks.lake import Lake, begin_run, open_lake, write_lake
+from tasks.rollups import update_rollups
+from tasks.staging import Staging, prepare_rates, sort_sources
 
 
-def ingest_now(settings: Settings) -> dict[str, Any]:
-    """Take in what the sources have delivered."""
-    with write_lake(settings.home) as lake:
+def ingest_now(settings: Settings, *, retry_quarantine: bool = False) -> dict[str, Any]:
+    """Take in what the sources have delivered, or what stands in quarantine and is good by now."""
+    with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("ingest", settings.last_whole_day(datetime.now(UTC)))
-        intake = ingest_sources.fn(
-            lake,
-            settings.sources,
-            base=settings.base,
-            secret=read_secret(settings.home, settings.pseudonym_key),
-            timezone=settings.timezone,
-            extra_kinds=settings.extra_kinds,
-        )
+        rules = settings.shop_rules()
+        if retry_quarantine:
+            intake = retry_quarantined.fn(lake, settings.sources, rules=rules)
+        else:
+            intake = ingest_sources.fn(lake, settings.sources, base=settings.base, rules=rules)
+        update_rollups.fn(lake, intake.changes, timezone=settings.timezone)
         lake.commit(run, intake.to_dict())
     return intake.to_dict()
 
@@ -38,25 +38,53 @@ def ingest_now(settings: Settings) -> dict[str, Any]:
 def check_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
     """Each source's files, and what its first rows would become. Writes nothing."""
     con = connect_engine().con
-    latest = datetime.now(UTC) + CLOCK_TOLERANCE
+    staging = Staging(con, Path(), settings.shop_rules(secret=b"preview"))
     found = []
-    for source in settings.sources:
-        files = list_deliveries(source, base=settings.base)
-        frame = preview_source(
-            con, source, files[-1], secret=b"preview", latest=latest,
-            kinds=(*EVENT_KINDS, *settings.extra_kinds), rows=max(rows, 1),
-        )  # fmt: skip
+    for source in sort_sources(settings.sources):
+        if names_currency(source):
+            staging.finish()
+            prepare_rates(con, known=None, latest=staging.latest)
+        scan, files = preview_delivery(con, source, base=settings.base, rows=max(rows, 1))
+        frame = staging.show(source, scan, rows=max(rows, 1))
         mapped = [name for name in source.columns if name in frame]
         found.append(
             {
                 "name": source.name,
                 "table": source.table,
-                "files": len(files),
+                "files": files,
                 "columns": ", ".join([*(f"key {kind}" for kind in source.identity_keys), *mapped]),
                 "preview": [_preview(row) for row in frame.head(rows).to_dict("records")],
             }
         )
     return {"sources": found}
+
+
+def profile_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
+    """The same, and what all the data holds and supports. Everything is taken in, in a folder that is deleted."""
+    from models.factors import list_factors
+    from models.search import CUSTOMERS_PER_SEGMENT
+    from monitoring.data_audit import Needs
+    from tasks.audit import audit_data
+
+    checked = check_sources(settings, rows=rows)
+    needs = Needs(
+        outcome_days=settings.features.outcome_days,
+        longest_window=max(factor.window or 0 for factor in list_factors()),
+        churn_days=settings.measurement.churn_days,
+        customers_min=settings.training.segments_min * CUSTOMERS_PER_SEGMENT,
+        alpha=settings.measurement.alpha,
+        margin_rate=settings.measurement.margin_rate,
+        consent_default=settings.features.consent_default,
+    )
+    audit = audit_data(
+        settings.sources,
+        base=settings.base,
+        rules=settings.shop_rules(secret=token_bytes(32)),
+        engine=settings.engine,
+        until=settings.last_whole_day(datetime.now(UTC)),
+        needs=needs,
+    )
+    return {**checked, "profile": audit.to_dict()}
 
 
 def _preview(row: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +132,10 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
     day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
     tables = {name: lake.table(name) for name in lake.versions}
     tables["runs"] = ibis.memtable(lake.runs())
+    if "customers" in tables:
+        told = tables["customers"]
+        asked = told.consent_marketing.fill_null(settings.features.consent_default)
+        tables["customers"] = told.mutate(consent_marketing=asked)
     destinations = load_destinations()
     written = {}
     for export in exports:

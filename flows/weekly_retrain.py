@@ -10,14 +10,14 @@ from prefect import flow
 from flows.settings import load_settings
 from tasks.drift import check_sources, watch_drift
 from tasks.experiments import measure_campaigns
-from tasks.features import compute_features, compute_history, roll_up_events
+from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
 from tasks.promotion import judge_challenger, load_champion, settle_promotions
-from tasks.pseudonyms import read_secret
 from tasks.registry import open_registry
 from tasks.reporting import build_reports, show_reports
+from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
 from tasks.training import train_challenger
@@ -37,20 +37,13 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     clock = Stopwatch()
-    with write_lake(settings.home) as lake:
+    with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("weekly-retrain", day)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
         settle_promotions(lake, registry)
         with clock.stage("ingest"):
-            intake = ingest_sources(
-                lake,
-                settings.sources,
-                base=settings.base,
-                secret=read_secret(settings.home, settings.pseudonym_key),
-                timezone=settings.timezone,
-                extra_kinds=settings.extra_kinds,
-            )
-            roll_up_events(lake, timezone=settings.timezone)
+            intake = ingest_sources(lake, settings.sources, base=settings.base, rules=settings.shop_rules())
+            update_rollups(lake, intake.changes, timezone=settings.timezone)
             faults = check_sources(lake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
             consent = settings.features.consent_default

@@ -23,7 +23,7 @@ class ActivityDaily(Table):
 
 
 class Orders(Table):
-    """One order with its lines."""
+    """One order with its lines; none yet where a refund came before its order."""
 
     customer_id: str
     order_id: str
@@ -32,7 +32,7 @@ class Orders(Table):
     margin: float = pa.Field(nullable=True)
     discount: float = pa.Field(ge=0)
     quantity: float = pa.Field(ge=0)
-    lines: float = pa.Field(ge=1)
+    lines: float = pa.Field(ge=0)
     refund_value: float = pa.Field(ge=0)
 
 
@@ -117,13 +117,66 @@ class Promotions(Table):
     gates: str
 
 
+class Identities(Table):
+    """Which hashed key belongs to which customer, and in which run it was first seen.
+
+    A key that is `shared` joins too many people to be followed: it is a customer of its own.
+    """
+
+    key_kind: str
+    key_hash: str
+    customer_id: str
+    since: pd.Int64Dtype = pa.Field(ge=0)
+    shared: pd.BooleanDtype
+
+
+class Links(Table):
+    """Which keys stood together in a row of a source, and whose rows those are.
+
+    `component` numbers the links that hang together by any key: they are looked at together when a new one comes.
+    """
+
+    source: str
+    link_id: pd.Int64Dtype
+    key_kind: str
+    key_hash: str
+    component: pd.Int64Dtype
+    customer_id: str
+
+
+class Merges(Table):
+    """A customer's history that went to another: two turned out to be one (`merge`), or one to be several (`split`)."""
+
+    merged_at: Timestamp = pa.Field(ge=EARLIEST)
+    old_customer_id: str
+    customer_id: str
+    change: str = pa.Field(isin=["merge", "split"])
+
+
+class Deliveries(Table):
+    """A file, or a stretch of a database's rows, that was taken in."""
+
+    source: str
+    path: str
+    fingerprint: str
+    columns: str = pa.Field(nullable=True)
+    rows: pd.Int64Dtype = pa.Field(ge=0)
+    taken_in_at: Timestamp = pa.Field(ge=EARLIEST)
+
+
 class Quarantine(Table):
-    """A row that was refused, with every reason."""
+    """A row that was refused, with every reason.
+
+    `row` holds its columns as JSON without what names a person, `columns` their types and `keys` its hashed
+    identity keys: enough to map it again. Both are null for a line that could not be read as a row.
+    """
 
     source: str
     row_hash: str
     reasons: str
     row: str
+    columns: str = pa.Field(nullable=True)
+    keys: str = pa.Field(nullable=True)
     first_seen_at: Timestamp = pa.Field(ge=EARLIEST)
 
 
@@ -141,6 +194,10 @@ class Runs(Table):
 
 
 DERIVED_SCHEMAS: dict[str, type[Table]] = {
+    "identities": Identities,
+    "links": Links,
+    "merges": Merges,
+    "deliveries": Deliveries,
     "activity_daily": ActivityDaily,
     "orders": Orders,
     "sessions": Sessions,

@@ -1,32 +1,37 @@
 """A source's own columns become canonical ones, by SQL expressions from the configuration.
 
-`map_rows` writes one SELECT that types every column, hashes the identity keys, and lists for each row every
-reason it breaks the contract. Nothing a source holds can fail the statement: what does not parse is a bad row.
+`map_rows` writes one SELECT that types every column and lists for each row every reason it breaks the contract.
+Nothing a source holds can fail the statement: what does not parse is a bad row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import sqlglot
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from sqlglot import exp
 
-from models.schemas import EVENT_KINDS, PERSON_TABLES, Column, list_columns, row_rules
+from models.masking import mask_patterns, mask_value
+from models.schemas import (
+    EVENT_KINDS,
+    MONEY_COLUMNS,
+    PERSON_TABLES,
+    Column,
+    RowRule,
+    list_source_columns,
+    row_rules,
+)
 
 KeyKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 NO_KEY = "customer_id: no identity key"
+_NUMBERS = ("DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
+            "UINTEGER", "UBIGINT")  # fmt: skip
 _CONDITIONAL = (exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.TryCast)
-_DERIVED = {
-    "events": ("source", "customer_id"),
-    "customers": ("customer_id",),
-    "assignments": ("customer_id",),
-}
-# An address or a long run of digits with separators, wherever it stands in a rejected row.
-_EMAIL = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
-_PHONE = r"\+\d[\d ()/\-]{6,}\d"
+RATES = "daily_rates"
+_ROW = "_source_row"
 
 
 class Source(BaseModel):
@@ -35,8 +40,11 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
-    table: Literal["events", "customers", "campaigns", "assignments", "costs"] = "events"
-    path: str = Field(min_length=1)
+    table: Literal["events", "customers", "consents", "campaigns", "assignments", "costs", "rates"] = "events"
+    path: str | None = Field(default=None, min_length=1)
+    connection: SecretStr | None = None
+    query: str | None = None
+    watermark: str | None = None
     where: str | None = None
     timezone: str = "UTC"
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
@@ -62,9 +70,18 @@ class Source(BaseModel):
         return expressions
 
     @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if (self.path is None) == (self.connection is None):
+            raise ValueError("a source has either a path (files) or a connection with a query (a database)")
+        if (self.connection is None) != (self.query is None):
+            raise ValueError("connection and query belong together")
+        if self.watermark is not None and self.query is None:
+            raise ValueError("watermark names a column of a query; files need none")
+        return self
+
+    @model_validator(mode="after")
     def _known_columns(self) -> Source:
-        derived = _DERIVED.get(self.table, ())
-        allowed = [c.name for c in list_columns(self.table) if c.name not in derived]
+        allowed = [column.name for column in list_source_columns(self.table)]
         for name in self.columns:
             if name not in allowed:
                 raise ValueError(
@@ -94,6 +111,11 @@ def parse_expression(sql: str) -> exp.Expression:
     return value.this if isinstance(value, exp.Alias) else value
 
 
+def expression_sql(expression: str) -> str:
+    """The expression as DuckDB runs it: a cast that fails gives null."""
+    return parse_expression(expression).transform(_tolerate).sql(dialect="duckdb")
+
+
 @dataclass(frozen=True, slots=True)
 class MappedColumn:
     """A canonical column of a source: the SQL that reads it, and the SQL that is true where it cannot be read."""
@@ -103,16 +125,21 @@ class MappedColumn:
     unreadable: str | None
 
 
-def map_column(column: Column, expression: str, *, timezone: str) -> MappedColumn:
-    """Read one canonical column from an expression. A cast that fails gives null and marks the row unreadable."""
+def map_column(column: Column, expression: str, *, timezone: str, given: str = "") -> MappedColumn:
+    """Read one canonical column from an expression, which is of the type `given` as far as is known.
+
+    A cast that fails gives null and marks the row unreadable.
+    """
     tree = parse_expression(expression)
     casts = [
         cast for cast in tree.find_all(exp.Cast)
         if type(cast) is exp.Cast and not cast.find_ancestor(*_CONDITIONAL)
     ]  # fmt: skip
-    failing = [f"({_sql(c.this)}) IS NOT NULL AND {_try_cast(c)} IS NULL" for c in casts]
+    failing = [f"({c.this.sql(dialect='duckdb')}) IS NOT NULL AND {_try_cast(c)} IS NULL" for c in casts]
     tolerant = tree.transform(_tolerate)
-    raw = _sql(tolerant)
+    raw = tolerant.sql(dialect="duckdb")
+    if direct := _convert(raw, given, column.type, timezone=timezone):
+        return MappedColumn(column, direct, " OR ".join(f"({f})" for f in failing) or None)
     value = _typed(raw, column.type, timezone=timezone)
     if column.type != "VARCHAR":
         failing.append(f"nullif(trim(({raw})::VARCHAR), '') IS NOT NULL AND {value} IS NULL")
@@ -126,11 +153,30 @@ def _tolerate(node: exp.Expression) -> exp.Expression:
 
 
 def _try_cast(cast: exp.Cast) -> str:
-    return _sql(exp.TryCast(this=cast.this.copy().transform(_tolerate), to=cast.args["to"]))
+    return exp.TryCast(this=cast.this.copy().transform(_tolerate), to=cast.args["to"]).sql(dialect="duckdb")
 
 
-def _sql(tree: exp.Expression) -> str:
-    return tree.sql(dialect="duckdb")
+def _convert(raw: str, given: str, wanted: str, *, timezone: str) -> str | None:
+    """SQL of a value whose type needs no parsing and cannot fail; None where it is to be read as text."""
+    given = given.upper()
+    if wanted == "DOUBLE" and (given in _NUMBERS or given.startswith("DECIMAL")):
+        return f"({raw})::DOUBLE"
+    if wanted == given and wanted in ("BIGINT", "BOOLEAN", "DATE"):
+        return f"({raw})"
+    if wanted == "TIMESTAMPTZ" and given == "TIMESTAMP WITH TIME ZONE":
+        return _whole_seconds(f"({raw})")
+    if wanted == "TIMESTAMPTZ" and given == "TIMESTAMP":
+        local = f"({raw})" if timezone == "UTC" else f"({raw}) AT TIME ZONE '{timezone}'"
+        return _whole_seconds(local)
+    return None
+
+
+def _whole_seconds(moment: str) -> str:
+    """Cheaper than `date_trunc`, which looks every moment up in a calendar; beyond time there are no seconds."""
+    whole = f"make_timestamptz(epoch_us({moment}) // 1000000 * 1000000)"
+    return (
+        f"CASE WHEN isfinite({moment}) THEN {whole} WHEN {moment} IS NOT NULL THEN TIMESTAMPTZ 'infinity' END"
+    )
 
 
 def _typed(raw: str, kind: str, *, timezone: str) -> str:
@@ -149,71 +195,118 @@ def _timestamp(raw: str, *, timezone: str) -> str:
     return f"date_trunc('second', CASE WHEN {zoned} THEN TRY_CAST({text} AS TIMESTAMPTZ) ELSE {local} END)"
 
 
-def normalise_key(kind: str, expression: str) -> str:
-    """SQL of a key as it is hashed: trimmed, e-mail addresses in lower case, phone numbers as + and digits."""
-    text = f"trim(({_sql(parse_expression(expression).transform(_tolerate))})::VARCHAR)"
-    if kind == "email":
-        text = f"lower({text})"
-    elif kind == "phone":
-        text = f"regexp_replace(regexp_replace({text}, '^00', '+'), '[^0-9+]', '', 'g')"
-    return f"nullif({text}, '')"
-
-
-def hash_sql(kind: str, value: str) -> str:
-    """SQL of `models.identity.hash_key`, with the padded keys as parameters `$ipad` and `$opad`."""
-    inner = f"unhex(sha256($ipad || encode('{kind}:' || {value})))"
-    return f"CASE WHEN {value} IS NOT NULL THEN sha256($opad || {inner}) END"
-
-
 def map_rows(
-    source: Source, *, relation: str, columns: Iterable[str], kinds: Iterable[str] = EVENT_KINDS
+    source: Source,
+    *,
+    relation: str,
+    columns: Iterable[str],
+    types: Mapping[str, str] | None = None,
+    kinds: Iterable[str] = EVENT_KINDS,
+    currency: str | None = None,
 ) -> str:
     """The SELECT that turns a source's raw rows into canonical ones.
 
     Args:
         source: the mapping.
-        relation: name of a table or view with the raw rows and two columns more, `_file` and `_row`.
-        columns: the raw columns it has, for the rejected row's text.
+        relation: name of a table or view with the raw rows and `_link` (number of the row's identity keys, see
+            `models/keys.py`) and `_row`.
+        columns: the raw columns it has.
+        types: what DuckDB makes of each canonical column's expression, where that is known: a value that has the
+            right type already does not go through text.
         kinds: event kinds that are known.
+        currency: the shop's own, for sources that name one; then a table `daily_rates` (currency, day, rate) is
+            there.
 
     Returns:
-        SQL with parameters `$ipad`, `$opad` (see `hash_sql`) and `$latest` (no time may lie after it). It yields
-        the canonical columns, `_keys` (list of kind and hash), `_reasons` (list of text, empty for a good row),
-        `_raw` (the raw row as JSON, keys hashed and addresses masked), `_file` and `_row`.
+        SQL with a parameter `$latest` (no time may lie after it). It yields the canonical columns, `_link`,
+        `_filtered` (set aside by `where`), `_reasons` (list of text, empty for a good row), `_bad`, `_raw` (the raw
+        row of a bad one as JSON, keys and addresses masked) and `_row`.
 
     Raises:
         ValueError: an expression names a column that the source does not have.
     """
     raw_columns = tuple(columns)
     check_columns(source, raw_columns)
+    types = types or {}
     mapped = [
-        _mapped(column, source) for column in list_columns(source.table) if column.name != "customer_id"
+        _mapped(column, source, types.get(column.name, "")) for column in list_source_columns(source.table)
     ]
     values = ",\n    ".join(f'{m.value} AS "{m.column.name}"' for m in mapped)
-    unreadable = [
-        f"CASE WHEN {m.unreadable} THEN '{m.column.name}: not {m.column.reads_as}' END"
-        for m in mapped if m.unreadable
-    ]  # fmt: skip
-    keys = ", ".join(
-        f"{{'kind': '{kind}', 'hash': {hash_sql(kind, normalise_key(kind, expression))}}}"
-        for kind, expression in sorted(source.identity_keys.items())
+    unreadable = [m for m in mapped if m.unreadable]
+    tests = "".join(f"coalesce({m.unreadable}, false) AS {_unread(m.column.name)},\n    " for m in unreadable)
+    # A condition that is neither true nor false keeps no row, as in SQL.
+    kept = f"coalesce({expression_sql(source.where)}, false)" if source.where else "true"
+    money = _convert_money(source, currency=currency)
+    faults = ", ".join(
+        [
+            *(
+                f"CASE WHEN {_unread(m.column.name)} THEN '{m.column.name}: not {m.column.reads_as}' END"
+                for m in unreadable
+            ),
+            *_broken_rules(source, {m.column.name for m in unreadable}, kinds=kinds),
+            *money.faults,
+        ]
     )
-    broken = _broken_rules(source, [m.column.name for m in mapped if m.unreadable], kinds=kinds)
-    where = f"WHERE {_sql(parse_expression(source.where).transform(_tolerate))}" if source.where else ""
+    # Rows that refer to others may turn out bad later.
+    shown = "true" if source.table in ("assignments", "costs") else "len(_reasons) > 0"
+    passing = ", ".join([_ROW, *(_unread(m.column.name) for m in unreadable)])
+    # Nearly every row is good, so a list of reasons is only made where there is one.
     return f"""
 WITH mapped AS (
   SELECT
     {values},
-    {f"list_filter([{keys}], lambda k: k.hash IS NOT NULL)" if keys else "[]::STRUCT(kind VARCHAR, hash VARCHAR)[]"} AS _keys,
-    [{", ".join(unreadable)}]::VARCHAR[] AS _unreadable,
-    {_source_row(source, raw_columns)} AS _source_row,
-    _file, _row
-  FROM {relation} {where}
+    {tests}{_pack(read_columns(source))} AS {_ROW},
+    NOT {kept} AS _filtered,
+    _link, _row
+  FROM {relation}
+), judged AS (
+  SELECT mapped.*{money.values},
+    CASE WHEN _filtered OR coalesce({faults}, NULL) IS NULL THEN []::VARCHAR[] ELSE
+      list_filter([{faults}]::VARCHAR[], lambda r: r IS NOT NULL) END AS _reasons
+  FROM mapped {money.join}
 )
-SELECT * EXCLUDE (_unreadable, _source_row),
-  list_filter(_unreadable || [{", ".join(broken)}]::VARCHAR[], lambda r: r IS NOT NULL) AS _reasons,
-  CASE WHEN len(_reasons) > 0 THEN {_masked("_source_row::JSON::VARCHAR")} END AS _raw
-FROM mapped"""  # noqa: E501
+SELECT * EXCLUDE ({passing}), len(_reasons) > 0 AS _bad, CASE WHEN {shown} THEN {_raw_row(source)} END AS _raw
+FROM judged"""
+
+
+def names_currency(source: Source) -> bool:
+    """Whether the source's money may be in another currency than the shop's."""
+    return source.table in MONEY_COLUMNS and "currency" in source.columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """How the money columns become the shop's own currency: what to join, the values that change, the faults."""
+
+    join: str = ""
+    values: str = ""
+    faults: tuple[str, ...] = ()
+
+
+def _convert_money(source: Source, *, currency: str | None) -> _Money:
+    if not names_currency(source):
+        return _Money()
+    if currency is None:
+        raise ValueError(
+            f"sources.{source.name}: a column 'currency' is mapped, but the shop's own is not known"
+        )
+    day = '"day"' if source.table == "costs" else '"occurred_at"::DATE'
+    foreign = f"upper(mapped.\"currency\") <> '{currency.upper()}'"
+    # The answer of a survey is no money.
+    money = "kind IS DISTINCT FROM 'survey'" if source.table == "events" else "true"
+    changed = ", ".join(
+        f'CASE WHEN {foreign} AND {money} THEN mapped."{name}" * rates.rate ELSE mapped."{name}" END AS "{name}"'
+        for name in MONEY_COLUMNS[source.table]
+    )
+    present = " OR ".join(f'mapped."{name}" IS NOT NULL' for name in MONEY_COLUMNS[source.table])
+    return _Money(
+        join=f'LEFT JOIN {RATES} rates ON rates.currency = upper(mapped."currency") AND rates.day = mapped.{day}',
+        values=f" REPLACE ({changed})",
+        faults=(
+            f"CASE WHEN {foreign} AND {money} AND ({present}) AND rates.rate IS NULL "
+            f"THEN 'currency: no rate for ' || upper(mapped.\"currency\") || ' on that day or before' END",
+        ),
+    )
 
 
 def check_columns(source: Source, columns: Iterable[str]) -> None:
@@ -223,7 +316,7 @@ def check_columns(source: Source, columns: Iterable[str]) -> None:
     if source.where:
         expressions["where"] = source.where
     for target, expression in expressions.items():
-        for used in _columns_used(expression):
+        for used in columns_used(expression):
             if used.lower() not in have:
                 raise ValueError(
                     f"sources.{source.name}: column '{used}' (for {target}) not found; "
@@ -231,7 +324,8 @@ def check_columns(source: Source, columns: Iterable[str]) -> None:
                 )
 
 
-def _columns_used(expression: str) -> set[str]:
+def columns_used(expression: str) -> set[str]:
+    """The names of the columns that an expression reads."""
     lambdas = {
         name.name for scope in parse_expression(expression).find_all(exp.Lambda) for name in scope.expressions
     }
@@ -239,46 +333,97 @@ def _columns_used(expression: str) -> set[str]:
     return {column.parts[0].name for column in found} - lambdas
 
 
-def _mapped(column: Column, source: Source) -> MappedColumn:
-    if column.name == "source":
-        quoted = source.name.replace("'", "''")
-        return MappedColumn(column, f"'{quoted}'", None)
-    if column.name == "event_id" and "event_id" not in source.columns:
-        return MappedColumn(column, "NULL::VARCHAR", None)
+def _mapped(column: Column, source: Source, given: str) -> MappedColumn:
     expression = source.columns.get(column.name)
     if expression is None:
         return MappedColumn(column, f"NULL::{column.type}", None)
-    return map_column(column, expression, timezone=source.timezone)
+    return map_column(column, expression, timezone=source.timezone, given=given)
 
 
-def _broken_rules(source: Source, unreadable: list[str], *, kinds: Iterable[str]) -> list[str]:
+def _unread(column: str) -> str:
+    """The mark of a row whose column could not be read."""
+    return f'"_unread_{column}"'
+
+
+def _broken_rules(source: Source, unreadable: Collection[str], *, kinds: Iterable[str]) -> list[str]:
     """One CASE a rule; a value that could not be read is not reported as missing as well."""
     cases = []
     for rule in row_rules(source.table, kinds=kinds):
         if rule.column == "event_id" and "event_id" not in source.columns:
             continue
-        parsed = f" AND NOT list_contains(_unreadable, '{rule.column}: not {_reads_as(source.table, rule.column)}')"
-        guard = parsed if rule.column in unreadable and rule.reason.endswith("missing") else ""
-        cases.append(f"CASE WHEN {rule.broken}{guard} THEN '{rule.reason}' END")
+        missing = rule.column in unreadable and rule.reason.endswith("missing")
+        guard = f" AND NOT {_unread(rule.column)}" if missing else ""
+        cases.append(f"CASE WHEN {_of_mapped(rule)}{guard} THEN '{rule.reason}' END")
     if source.table in PERSON_TABLES:
-        cases.append(f"CASE WHEN len(_keys) = 0 THEN '{NO_KEY}' END")
+        cases.append(f"CASE WHEN _link IS NULL THEN '{NO_KEY}' END")
     return cases
 
 
-def _reads_as(table: str, name: str) -> str:
-    return next(column.reads_as for column in list_columns(table) if column.name == name)
+def _of_mapped(rule: RowRule) -> str:
+    """The rule over the value as the source gave it, before money is converted."""
+    return "(" + rule.broken.replace(f'"{rule.column}"', f'mapped."{rule.column}"') + ")"
 
 
-def _source_row(source: Source, columns: tuple[str, ...]) -> str:
-    """The raw row as a struct, without the columns that identity keys come from."""
-    private = {
-        name.lower() for expression in source.identity_keys.values() for name in _columns_used(expression)
-    }
-    shown = [f'"{name}" := "{name}"' for name in columns if name.lower() not in private]
-    return f"struct_pack({', '.join([*shown, 'keys := _keys'])})"
+def _raw_row(source: Source) -> str:
+    """The raw row as JSON: the columns the mapping reads, but for those that identity keys come from.
 
-
-def _masked(text: str) -> str:
-    for pattern, mask in ((_EMAIL, "<e-mail>"), (_PHONE, "<phone>")):
-        text = f"regexp_replace({text}, '{pattern}', '{mask}', 'g')"
+    Columns nobody maps may hold anything, a name among it, so they are not kept. Addresses and key values that
+    stand in the others are masked.
+    """
+    text = mask_patterns(_to_json(kept_columns(source)))
+    for kind, expression in sorted(source.identity_keys.items()):
+        text = mask_value(text, f"({_of_source_row(expression)})::VARCHAR", kind=kind)
     return text
+
+
+def kept_columns(source: Source) -> tuple[str, ...]:
+    """The raw columns of a refused row that are kept, as the mapping spells them."""
+    private = {name.lower() for name in _names(source.identity_keys.values())}
+    shown = _names((*source.columns.values(), source.where or "true"))
+    return tuple(name for name in shown if name.lower() not in private)
+
+
+def read_columns(source: Source) -> tuple[str, ...]:
+    """The raw columns that the mapping reads, as it spells them."""
+    return tuple(_names((*source.columns.values(), *source.identity_keys.values(), source.where or "true")))
+
+
+def _names(expressions: Iterable[str]) -> list[str]:
+    """The columns that expressions read, each once whatever its case, in the order they are first read."""
+    found: dict[str, str] = {}
+    for expression in expressions:
+        for name in sorted(columns_used(expression)):
+            found.setdefault(name.lower(), name)
+    return list(found.values())
+
+
+def _of_source_row(expression: str) -> str:
+    """The expression over the columns of the packed raw row."""
+    tree = parse_expression(expression).transform(_tolerate)
+    names = columns_used(expression)
+
+    def qualify(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Column) and node.parts[0].name in names:
+            return exp.Dot.build([exp.to_identifier(_ROW), *(part.copy() for part in node.parts)])
+        return node
+
+    return tree.transform(qualify).sql(dialect="duckdb")
+
+
+def _pack(columns: Iterable[str]) -> str:
+    pairs = ", ".join(f"{quote_name(name)} := {quote_name(name)}" for name in columns)
+    return f"struct_pack({pairs})" if pairs else "NULL"
+
+
+def _to_json(columns: Iterable[str]) -> str:
+    pairs = ", ".join(f"{_literal(name)}, {_ROW}.{quote_name(name)}" for name in columns)
+    return f"json_object({pairs})::VARCHAR"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote_name(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

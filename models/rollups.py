@@ -1,12 +1,13 @@
 """Events rolled up once, so that everything after reads a few rows a customer instead of every click.
 
-Written as Ibis expressions: the same text runs on DuckDB and compiles for the warehouses.
+Written as Ibis expressions: the same text runs on DuckDB and compiles for the warehouses. Every column is a sum, a
+minimum or a maximum, or follows from such: what was rolled up apart can be combined, so new events cost what they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -33,14 +34,21 @@ COUNTED_KINDS: dict[str, tuple[str, ...]] = {
     "store_visits": ("store_visit",),
 }
 MOBILE_DEVICES = ("mobile", "phone", "smartphone", "tablet")
+KEYS: dict[str, tuple[str, ...]] = {
+    "activity": ("customer_id", "day"),
+    "orders": ("customer_id", "order_id"),
+    "sessions": ("customer_id", "session_id"),
+    "categories": ("customer_id", "category", "day"),
+}
+"""What tells the rows of each rollup apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollups:
-    """The rolled-up tables that reaction factors are computed from.
+    """The rolled-up tables that reaction factors are computed from; their keys are `KEYS`.
 
-    Keys: `activity` customer_id, day; `orders` customer_id, order_id; `sessions` customer_id, session_id;
-    `categories` customer_id, category, day. Days are the shop's own.
+    Days are the shop's own: the day an order was first bought on, or a session's first. `orders` also holds orders
+    of which only a refund is known yet (`lines` 0), so that the purchase finds it; `select_bought` leaves them out.
     """
 
     activity: ibis.Table
@@ -92,11 +100,10 @@ def local_day(
 ) -> ibis.expr.types.DateValue:
     """The shop's own day of a UTC timestamp, given the `list_offsets` of its timezone."""
     (_first, earliest), *changes = offsets
-    naive = occurred_at.cast("timestamp")
-    day = (naive + ibis.interval(seconds=earliest)).date()
+    day = (occurred_at + ibis.interval(seconds=earliest)).date()
     for moment, seconds in changes:
-        later = naive >= ibis.literal(moment.replace(tzinfo=None))
-        day = later.ifelse((naive + ibis.interval(seconds=seconds)).date(), day)
+        later = occurred_at >= ibis.literal(moment)
+        day = later.ifelse((occurred_at + ibis.interval(seconds=seconds)).date(), day)
     return day
 
 
@@ -151,11 +158,13 @@ def _activity_by_day(events: ibis.Table, mobile: tuple[str, ...]) -> ibis.Table:
 
 
 def _orders(events: ibis.Table) -> ibis.Table:
-    lines = events.filter(_.kind.isin(("purchase", "refund"))).mutate(
-        order_id=_.order_id.coalesce(_.event_id)
-    )
-    orders = lines.group_by("customer_id", "order_id").aggregate(
-        day=_.day.min(),
+    # Event ids are a source's own; order numbers are the shop's, so that a refund from elsewhere finds its order.
+    own_number = _.source + ibis.literal("/") + _.event_id
+    # A refund that names no order is on its day alone.
+    lines = events.filter((_.kind == "purchase") | ((_.kind == "refund") & _.order_id.notnull()))
+    lines = lines.mutate(order_id=_.order_id.coalesce(own_number))
+    return lines.group_by("customer_id", "order_id").aggregate(
+        day=_first_day(bought=_.kind == "purchase"),
         revenue=_money("value", "purchase"),
         margin=(_.kind == "purchase").ifelse(_.margin, ibis.null("float64")).sum(),
         discount=_money("discount", "purchase"),
@@ -163,8 +172,11 @@ def _orders(events: ibis.Table) -> ibis.Table:
         lines=_count(_.kind == "purchase"),
         refund_value=_money("value", "refund"),
     )
-    # A refund booked under a number of its own is no order; the day it fell on has it.
-    return orders.filter(orders.lines > 0)
+
+
+def _first_day(*, bought: ibis.expr.types.BooleanValue) -> ibis.expr.types.DateValue:
+    # A refund must not date an order whose purchase is known.
+    return bought.ifelse(_.day, ibis.null("date")).min().coalesce(_.day.min())
 
 
 def _sessions(events: ibis.Table) -> ibis.Table:
@@ -191,3 +203,33 @@ def _categories_by_day(events: ibis.Table) -> ibis.Table:
         .group_by("customer_id", "category", "day")
         .aggregate(interactions=_count(_.kind.notnull()), revenue=_money("value", "purchase"))
     )
+
+
+def combine_rollups(*parts: Rollups) -> Rollups:
+    """The rollups of all events of which each part holds some: what `roll_up` makes of them together.
+
+    No event may be in two parts; a part may be empty.
+    """
+    orders = _sum_up("orders", parts, day=_first_day(bought=_.lines > 0))
+    sessions = _sum_up("sessions", parts, day=_.day.min(), duration_s=_.duration_s.max())
+    return Rollups(
+        activity=_sum_up("activity", parts),
+        orders=orders,
+        sessions=sessions.mutate(bounced=sessions.events == 1.0),
+        categories=_sum_up("categories", parts),
+    )
+
+
+def _sum_up(name: str, parts: Iterable[Rollups], **other: ibis.expr.types.Value) -> ibis.Table:
+    """One row a key; columns without an aggregate in `other` are added up, truth values left to the caller."""
+    tables = [getattr(part, name) for part in parts]
+    # Columns are matched by place, so they are put in the same.
+    rows = ibis.union(*(table.select(tables[0].columns) for table in tables))
+    schema = rows.schema()
+    columns = [c for c in rows.columns if c not in KEYS[name] and not schema[c].is_boolean()]
+    return rows.group_by(*KEYS[name]).aggregate(**{c: other.get(c, _[c].sum()) for c in columns})
+
+
+def select_bought(rollups: Rollups) -> Rollups:
+    """The rollups as factors read them: without refunds of orders whose purchase is not known."""
+    return replace(rollups, orders=rollups.orders.filter(rollups.orders.lines > 0))

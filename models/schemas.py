@@ -13,6 +13,9 @@ from typing import Annotated, Any
 
 import pandas as pd
 import pandera.pandas as pa
+from pandera.extensions import register_check_method
+
+from models.masking import identifier_sql, looks_like_identifier
 
 Timestamp = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 EARLIEST = pd.Timestamp("1990-01-01", tz="UTC")
@@ -25,6 +28,12 @@ EVENT_KINDS = (
 )  # fmt: skip
 
 
+@register_check_method(statistics=["what"])
+def free_of(values: pd.Series, *, what: str) -> pd.Series:  # noqa: ARG001
+    """No identifier of a person, an e-mail address or a phone number, stands in the column."""
+    return ~looks_like_identifier(values)
+
+
 class Table(pa.DataFrameModel):
     """Columns exactly as declared, nothing coerced."""
 
@@ -34,95 +43,122 @@ class Table(pa.DataFrameModel):
 
 
 class Events(Table):
-    """What a customer did, or what was sent to them. `value` is money, or the 0–10 answer of a `survey`."""
+    """What a customer did, or what was sent to them. `value` is money, or the 0–10 answer of a `survey`.
+
+    `link_id` numbers the set of identity keys the row came with: who the customer is follows from it.
+    """
 
     source: str
-    event_id: str
+    event_id: str = pa.Field(free_of="identifiers")
     customer_id: str
     occurred_at: Timestamp = pa.Field(ge=EARLIEST)
     kind: str
     value: float = pa.Field(ge=0, nullable=True)
     margin: float = pa.Field(nullable=True)
-    order_id: str = pa.Field(nullable=True)
+    order_id: str = pa.Field(nullable=True, free_of="identifiers")
     quantity: float = pa.Field(ge=0, nullable=True)
     discount: float = pa.Field(ge=0, nullable=True)
-    category: str = pa.Field(nullable=True)
-    session_id: str = pa.Field(nullable=True)
+    category: str = pa.Field(nullable=True, free_of="identifiers")
+    session_id: str = pa.Field(nullable=True, free_of="identifiers")
     duration_s: float = pa.Field(ge=0, nullable=True)
-    device: str = pa.Field(nullable=True)
-    channel: str = pa.Field(nullable=True)
-    campaign_id: str = pa.Field(nullable=True)
+    device: str = pa.Field(nullable=True, free_of="identifiers")
+    channel: str = pa.Field(nullable=True, free_of="identifiers")
+    campaign_id: str = pa.Field(nullable=True, free_of="identifiers")
+    link_id: pd.Int64Dtype = pa.Field(nullable=True)
 
 
 class Customers(Table):
-    """Who they are, as far as the shop knows. Consent is true, false, or never asked (null)."""
+    """Who they are, as far as the shop knows. Consent is true, false, or never asked (null): the latest word."""
 
     customer_id: str
     first_seen: Timestamp = pa.Field(ge=EARLIEST, nullable=True)
-    acquisition_channel: str = pa.Field(nullable=True)
+    acquisition_channel: str = pa.Field(nullable=True, free_of="identifiers")
     acquisition_cost: float = pa.Field(ge=0, nullable=True)
-    country: str = pa.Field(nullable=True)
+    country: str = pa.Field(nullable=True, free_of="identifiers")
     consent_profiling: pd.BooleanDtype = pa.Field(nullable=True)
     consent_marketing: pd.BooleanDtype = pa.Field(nullable=True)
-    attributes: str = pa.Field(nullable=True)
+    attributes: str = pa.Field(nullable=True, free_of="identifiers")
 
 
-class Identities(Table):
-    """Which hashed key belongs to which customer."""
+class Consents(Table):
+    """Evidence of consent: who allowed or refused what, when, and where they said so."""
 
-    key_kind: str
-    key_hash: str
+    source: str
     customer_id: str
+    purpose: str = pa.Field(isin=["marketing", "profiling"])
+    granted: pd.BooleanDtype
+    told_at: Timestamp = pa.Field(ge=EARLIEST)
+    link_id: pd.Int64Dtype = pa.Field(nullable=True)
 
 
 class Campaigns(Table):
     """What was sent, when, and what it was meant to move."""
 
-    campaign_id: str
-    name: str
-    channel: str = pa.Field(nullable=True)
+    campaign_id: str = pa.Field(free_of="identifiers")
+    name: str = pa.Field(free_of="identifiers")
+    channel: str = pa.Field(nullable=True, free_of="identifiers")
     starts_at: Timestamp = pa.Field(ge=EARLIEST)
     ends_at: Timestamp = pa.Field(ge=EARLIEST)
-    primary_metric: str = pa.Field(nullable=True)
+    primary_metric: str = pa.Field(nullable=True, free_of="identifiers")
     control_share: float = pa.Field(ge=0, le=1, nullable=True)
 
 
 class Assignments(Table):
     """Who was in which arm of a campaign, in the segment they had when they were assigned."""
 
-    campaign_id: str
+    campaign_id: str = pa.Field(free_of="identifiers")
     customer_id: str
-    arm: str
+    arm: str = pa.Field(free_of="identifiers")
     assigned_at: Timestamp = pa.Field(ge=EARLIEST)
     segment_id: pd.Int64Dtype = pa.Field(nullable=True)
-    model_version: str = pa.Field(nullable=True)
+    model_version: str = pa.Field(nullable=True, free_of="identifiers")
 
 
 class Costs(Table):
     """What a campaign cost on a day, in the shop's currency."""
 
-    campaign_id: str
-    arm: str
+    campaign_id: str = pa.Field(free_of="identifiers")
+    arm: str = pa.Field(free_of="identifiers")
     day: pa.Date
     amount: float = pa.Field(ge=0)
+
+
+class Rates(Table):
+    """What one unit of a currency is worth in the shop's own, from a day on."""
+
+    currency: str = pa.Field(free_of="identifiers")
+    day: pa.Date
+    rate: float = pa.Field(gt=0)
 
 
 SCHEMAS: dict[str, type[Table]] = {
     "events": Events,
     "customers": Customers,
-    "identities": Identities,
+    "consents": Consents,
     "campaigns": Campaigns,
     "assignments": Assignments,
     "costs": Costs,
+    "rates": Rates,
 }
-PERSON_TABLES = ("events", "customers", "assignments")
-UPSERT_KEYS = {
+PERSON_TABLES = ("events", "customers", "consents", "assignments")
+KEYS = {
     "events": ("source", "event_id"),
     "customers": ("customer_id",),
+    "consents": ("customer_id", "purpose", "told_at", "source"),
     "campaigns": ("campaign_id",),
     "assignments": ("campaign_id", "customer_id", "arm"),
     "costs": ("campaign_id", "arm", "day"),
+    "rates": ("currency", "day"),
 }
+# Filled in by ingestion, whatever a source holds.
+DERIVED_COLUMNS = ("source", "customer_id", "link_id")
+# What a source may say beside the table's own columns: how its money or its consent is to be read.
+SOURCE_COLUMNS: dict[str, dict[str, str]] = {
+    "events": {"currency": "VARCHAR"},
+    "costs": {"currency": "VARCHAR"},
+    "customers": {"consented_at": "TIMESTAMPTZ"},
+}
+MONEY_COLUMNS = {"events": ("value", "margin", "discount"), "costs": ("amount",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +195,13 @@ def list_columns(table: str) -> tuple[Column, ...]:
     return tuple(Column(n, _duckdb_type(c.dtype), bool(c.nullable)) for n, c in schema.columns.items())
 
 
+@cache
+def list_source_columns(table: str) -> tuple[Column, ...]:
+    """The columns a source can fill: the table's own but for what ingestion derives, and how they are to be read."""
+    own = tuple(column for column in list_columns(table) if column.name not in DERIVED_COLUMNS)
+    return (*own, *(Column(n, kind, nullable=True) for n, kind in SOURCE_COLUMNS.get(table, {}).items()))
+
+
 @dataclass(frozen=True, slots=True)
 class RowRule:
     """A SQL condition that is true for a bad row, and the reason to give."""
@@ -176,8 +219,8 @@ def row_rules(table: str, *, kinds: Iterable[str] = EVENT_KINDS) -> tuple[RowRul
     """
     schema = SCHEMAS[table].to_schema()
     rules: list[RowRule] = []
-    for column in list_columns(table):
-        if not column.nullable and column.name != "customer_id":
+    for column in list_source_columns(table):
+        if not column.nullable:
             rules.append(RowRule(column.name, f'"{column.name}" IS NULL', f"{column.name}: missing"))
         if column.type == "DOUBLE":
             rules.append(
@@ -187,22 +230,30 @@ def row_rules(table: str, *, kinds: Iterable[str] = EVENT_KINDS) -> tuple[RowRul
             rules.append(
                 RowRule(column.name, f'"{column.name}" > $latest', f"{column.name}: lies in the future")
             )
-        rules += [_range_rule(column.name, check) for check in schema.columns[column.name].checks]
+        if column.name in schema.columns:
+            rules += [_check_rule(column.name, check) for check in schema.columns[column.name].checks]
     if table == "events":
         known = ", ".join(f"'{kind}'" for kind in sorted(kinds))
         rules.append(RowRule("kind", f'"kind" NOT IN ({known})', "kind: unknown"))
     return tuple(rules)
 
 
-def _range_rule(column: str, check: Any) -> RowRule:
-    if check.name == "greater_than_or_equal_to":
-        bound, sign, word = check.statistics["min_value"], "<", "below"
-    elif check.name == "less_than_or_equal_to":
-        bound, sign, word = check.statistics["max_value"], ">", "above"
-    else:
-        raise ValueError(f"{column}: the check '{check.name}' has no SQL form; add one to _range_rule")
+def _check_rule(column: str, check: Any) -> RowRule:
+    """The SQL form of a pandera check; one that has none is an error, so that no check is lost."""
+    name = f'"{column}"'
+    if check.name == "free_of":
+        return RowRule(column, identifier_sql(name), f"{column}: holds an e-mail address or a phone number")
+    if check.name == "isin":
+        allowed = sorted(check.statistics["allowed_values"])
+        listed = ", ".join(f"'{value}'" for value in allowed)
+        return RowRule(column, f"{name} NOT IN ({listed})", f"{column}: not one of {', '.join(allowed)}")
+    bound, sign, word = {
+        "greater_than_or_equal_to": (check.statistics.get("min_value"), "<", "below"),
+        "less_than_or_equal_to": (check.statistics.get("max_value"), ">", "above"),
+        "greater_than": (check.statistics.get("min_value"), "<=", "not above"),
+    }.get(check.name, (None, "", ""))
+    if bound is None:
+        raise ValueError(f"{column}: the check '{check.name}' has no SQL form; add one to _check_rule")
     if isinstance(bound, pd.Timestamp):
-        return RowRule(
-            column, f"\"{column}\" {sign} TIMESTAMPTZ '{bound}'", f"{column}: {word} {bound:%Y-%m-%d}"
-        )
-    return RowRule(column, f'"{column}" {sign} {bound}', f"{column}: {word} {bound:g}")
+        return RowRule(column, f"{name} {sign} TIMESTAMPTZ '{bound}'", f"{column}: {word} {bound:%Y-%m-%d}")
+    return RowRule(column, f"{name} {sign} {bound}", f"{column}: {word} {bound:g}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow
+import pyarrow.compute
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -43,13 +44,70 @@ def erase_customer(lake: Lake, *, key_kind: str, key_hash: str, receipt_id: str)
         if key_hash not in list_suppressed(lake):
             raise LookupError(f"nobody known holds this {key_kind}; check how it is written, and its kind")
         return Receipt(receipt_id, now, {})
-    people = pyarrow.table({"customer_id": pyarrow.array(keys["customer_id"].unique(), pyarrow.string())})
-    suppressed = keys.assign(erased_at=now)[["key_kind", "key_hash", "erased_at"]]
-    tables = [name for name in sorted(lake.versions) if "customer_id" in lake.table(name).columns]
-    rows = {name: lake.remove_customers(name, people) for name in tables}
+    people = _find_names(lake, keys["customer_id"].unique().tolist())
+    # A shared key is other people's as well.
+    own = keys[~keys["shared"].astype(bool)]
+    suppressed = own.assign(erased_at=now)[["key_kind", "key_hash", "erased_at"]]
+    rows = {
+        "quarantine": _remove_refused(lake, own["key_hash"].tolist()),
+        "merges": _remove_merges(lake, people),
+    }
+    tables = [
+        name
+        for name in sorted(lake.versions)
+        if "customer_id" in lake.schema(name).names and name != "merges"
+    ]
+    rows |= {name: lake.remove_customers(name, people) for name in tables}
     lake.append("suppressions", pyarrow.Table.from_pandas(suppressed, preserve_index=False))
     get_logger().info("erased a person from %d tables", sum(1 for count in rows.values() if count))
-    return Receipt(receipt_id, now, {name: count for name, count in rows.items() if count})
+    return Receipt(receipt_id, now, {name: count for name, count in sorted(rows.items()) if count})
+
+
+def _find_names(lake: Lake, customers: list[str]) -> pyarrow.Table:
+    """The customers, and those who turned out to be them: tables of past days know them by these names."""
+    names = set(customers)
+    if lake.has("merges"):
+        merges = lake.table("merges").filter(lambda t: t.change == "merge").to_pandas()
+        while True:
+            found = set(merges.loc[merges["customer_id"].isin(names), "old_customer_id"]) - names
+            if not found:
+                break
+            names |= found
+    return pyarrow.table({"customer_id": pyarrow.array(sorted(names), pyarrow.string())})
+
+
+def _remove_merges(lake: Lake, people: pyarrow.Table) -> int:
+    if not lake.has("merges"):
+        return 0
+    merges = lake.table("merges").to_pyarrow()
+    names = people["customer_id"]
+    theirs = pyarrow.compute.or_(
+        pyarrow.compute.is_in(merges["customer_id"], value_set=names),
+        pyarrow.compute.is_in(merges["old_customer_id"], value_set=names),
+    )
+    kept = merges.filter(pyarrow.compute.invert(theirs))
+    if len(kept) < len(merges):
+        lake.overwrite("merges", kept)
+    return len(merges) - len(kept)
+
+
+def _remove_refused(lake: Lake, key_hashes: list[str]) -> int:
+    """Take the rows out of quarantine that came with one of the keys."""
+    if not lake.has("quarantine") or not key_hashes:
+        return 0
+    con = lake.engine.con
+    con.register("erased_keys", pyarrow.table({"key_hash": pyarrow.array(key_hashes, pyarrow.string())}))
+    theirs = (
+        f"SELECT source, row_hash FROM {lake.relation('quarantine')} q "
+        "WHERE EXISTS (SELECT 1 FROM erased_keys e WHERE contains(q.keys, e.key_hash))"
+    )
+    row = con.execute(f"SELECT count(*) FROM ({theirs})").fetchone()
+    if row and row[0]:
+        kept = con.execute(
+            f"SELECT * FROM {lake.relation('quarantine')} ANTI JOIN ({theirs}) USING (source, row_hash)"
+        )
+        lake.overwrite("quarantine", kept.to_arrow_table())
+    return int(row[0]) if row else 0
 
 
 def list_suppressed(lake: Lake) -> set[str]:
@@ -61,7 +119,7 @@ def list_suppressed(lake: Lake) -> set[str]:
 
 def _find_keys(lake: Lake, *, kind: str, key: str) -> pd.DataFrame:
     if not lake.has("identities"):
-        return pd.DataFrame(columns=["key_kind", "key_hash", "customer_id"])
+        return pd.DataFrame(columns=["key_kind", "key_hash", "customer_id", "shared"])
     known = lake.table("identities")
     owner = known.filter((known.key_kind == kind) & (known.key_hash == key)).customer_id
     return known.filter(known.customer_id.isin(owner)).to_pandas()

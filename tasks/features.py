@@ -1,4 +1,4 @@
-"""From events to rollups to reaction factors, all in the engine; what comes back is one row a customer."""
+"""From rollups to reaction factors, all in the engine; what comes back is one row a customer."""
 
 from __future__ import annotations
 
@@ -13,21 +13,11 @@ from prefect.cache_policies import NO_CACHE
 
 from models.factors import compute_factors
 from models.outcomes import compute_outcomes
-from models.rollups import Rollups, roll_up
+from models.rollups import Rollups
 from tasks.lake import Lake
 from tasks.logs import get_logger
-
-_BATCH = 200_000
-_ROLLUPS = {
-    "activity": "activity_daily",
-    "orders": "orders",
-    "sessions": "sessions",
-    "categories": "categories_daily",
-}
-
-
-class NoEventsError(ValueError):
-    """There is nothing to compute factors from."""
+from tasks.rollups import NoEventsError, read_rollups
+from tasks.rollups import roll_up_events as roll_up_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +30,6 @@ class History:
     factors: pd.DataFrame | None
     outcomes: pd.DataFrame | None
     days: int
-
-
-@task(name="roll up", cache_policy=NO_CACHE, persist_result=False)
-def roll_up_events(lake: Lake, *, timezone: str) -> None:
-    """Bring the rollup tables up to date with the events."""
-    if not lake.has("events"):
-        raise NoEventsError("no events have been accepted yet; look at `segmentwerk check --preview 5`")
-    events = lake.table("events")
-    first, last = _span(events)
-    rollups = roll_up(events, timezone=timezone, since=first, until=last)
-    for name, table in _ROLLUPS.items():
-        lake.overwrite(table, getattr(rollups, name).to_pyarrow_batches(chunk_size=_BATCH))
-    get_logger().info("rolled up events from %s to %s", first, last)
-
-
-def read_rollups(lake: Lake) -> Rollups:
-    """The rollup tables as they stand."""
-    return Rollups(**{name: lake.table(table) for name, table in _ROLLUPS.items()})
 
 
 @task(name="compute factors", cache_policy=NO_CACHE, persist_result=False)
@@ -101,13 +73,19 @@ def compute_history(lake: Lake, *, as_of: date, days: int, consent_default: bool
 
 
 def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:
-    """customer_id of everyone who had done something by `as_of` and has not refused profiling."""
+    """customer_id of everyone who had done something by `as_of` and may be profiled.
+
+    Left out are those who refused, and keys that many people share: a tablet in the shop is no customer.
+    """
     seen = (
         rollups.activity.filter(rollups.activity.day <= ibis.literal(as_of)).select("customer_id").distinct()
     )
+    if lake.has("identities"):
+        identities = lake.table("identities", engine=lake.analytics)
+        seen = seen.anti_join(identities.filter(identities.shared), "customer_id")
     if not lake.has("customers"):
         return seen
-    customers = lake.table("customers")
+    customers = lake.table("customers", engine=lake.analytics)
     allowed = customers.filter(customers.consent_profiling.fill_null(consent_default)).select("customer_id")
     return seen.semi_join(allowed, "customer_id")
 
@@ -115,8 +93,3 @@ def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default
 def _by_customer(table: ibis.Table) -> pd.DataFrame:
     # A sum's last bits depend on the order threads finish in; a model must not.
     return table.order_by("customer_id").to_pandas().set_index("customer_id").round(6)
-
-
-def _span(events: ibis.Table) -> tuple[date, date]:
-    span = events.aggregate(first=events.occurred_at.min(), last=events.occurred_at.max()).to_pandas().iloc[0]
-    return span["first"].date() - timedelta(days=1), span["last"].date() + timedelta(days=1)

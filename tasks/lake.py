@@ -6,28 +6,45 @@ versions, and a writer first restores what a run that died had left behind. So a
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import ibis
 import pyarrow
 import pyarrow.compute
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from filelock import FileLock, Timeout
 
 from models.derived_schemas import check_batch, has_contract
+from tasks.engines import EngineSettings, connect_analytics, connect_engine, read_parquet
 
 # Deleted values must not live on in old log entries or files: nothing is kept for its own sake.
 _TABLE_CONFIGURATION = {
     "delta.logRetentionDuration": "interval 0 days",
     "delta.deletedFileRetentionDuration": "interval 0 days",
 }
+# Tables that grow with every week lie in one folder a month, so that a change rewrites months and not years.
+PARTITIONED = {
+    "events": "occurred_at",
+    "activity_daily": "day",
+    "orders": "day",
+    "sessions": "day",
+    "categories_daily": "day",
+}
+MONTH = "month"
+# Small row groups keep a writer's memory small, however many months it has open.
+_WRITING = WriterProperties(compression="LZ4_RAW", max_row_group_size=200_000)
+_RUN_COUNTER = "segmentwerk.run"
+BATCH_ROWS = 200_000
 _RUNS = pyarrow.schema(
     [
         ("run_id", pyarrow.string()),
@@ -42,18 +59,11 @@ _RUNS = pyarrow.schema(
 )
 
 
+Rows: TypeAlias = pyarrow.RecordBatchReader | pyarrow.Table
+
+
 class LakeBusyError(RuntimeError):
     """Another run is writing to the lake."""
-
-
-def connect_engine(*, scratch: str | None = None) -> ibis.BaseBackend:
-    """A DuckDB in process, in UTC, which spills to `scratch` (a folder) when memory runs short."""
-    engine = ibis.duckdb.connect()
-    engine.raw_sql("SET TimeZone = 'UTC'")
-    engine.raw_sql("SET enable_progress_bar = false")
-    if scratch:
-        engine.raw_sql(f"SET temp_directory = '{scratch}'")
-    return engine
 
 
 @dataclass(slots=True)
@@ -63,10 +73,27 @@ class Lake:
     home: str
     engine: Any
     versions: dict[str, int] = field(default_factory=dict)
+    # Attempts that died have numbers too, so that their transactions are never taken for those of a finished run.
+    attempt: int = 1
+    finished: frozenset[int] = frozenset()
+    settings: EngineSettings = field(default_factory=EngineSettings)
+    _analytics: Any = None
 
     @property
     def root(self) -> str:
         return f"{self.home}/lake"
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for this run's passing files; emptied by the next writer."""
+        return scratch_folder(self.home)
+
+    @property
+    def analytics(self) -> Any:
+        """The engine that rollups and factors run on; opened when it is first asked for."""
+        if self._analytics is None:
+            self._analytics = connect_analytics(self.settings, self.engine)
+        return self._analytics
 
     def uri(self, table: str) -> str:
         return f"{self.root}/{table}"
@@ -74,70 +101,118 @@ class Lake:
     def has(self, table: str) -> bool:
         return table in self.versions
 
-    def table(self, name: str) -> ibis.Table:
-        """The table as this reader sees it.
+    def table(self, name: str, *, months: Collection[int] | None = None, engine: Any = None) -> ibis.Table:
+        """The table as this reader sees it, or those of its months (`year * 100 + month`), in DuckDB or in `engine`.
 
         Raises:
             LookupError: no finished run has written it yet.
         """
+        files = self.files(name, months=months)
+        if engine is not None and engine is not self.engine:
+            return read_parquet(engine, files, self.schema(name))
+        if not files:
+            return self.engine.create_table(
+                f"empty_{name}", _plain(self.schema(name).empty_table()), overwrite=True
+            )
+        return self.engine.read_parquet(files, union_by_name=True, hive_partitioning=False)
+
+    def relation(self, name: str, *, months: Collection[int] | None = None) -> str:
+        """The table as a name that stands in SQL for DuckDB."""
+        return f'"{self.table(name, months=months).get_name()}"'
+
+    def files(self, name: str, *, months: Collection[int] | None = None) -> list[str]:
+        """The Parquet files the table consists of, or those of its months. They do not hold the month itself."""
+        delta = self._open(name)
+        if months is None:
+            return delta.file_uris()
+        if not months:
+            return []
+        return delta.file_uris(file_pruning_predicate=_in_months(months))
+
+    def schema(self, name: str) -> pyarrow.Schema:
+        """The table's columns, without the month it is partitioned by."""
+        schema = pyarrow.schema(self._open(name).schema())
+        return schema.remove(schema.get_field_index(MONTH)) if name in PARTITIONED else schema
+
+    def _open(self, name: str) -> DeltaTable:
         if name not in self.versions:
             raise LookupError(
                 f"the lake at {self.root} has no table '{name}' yet; run `segmentwerk ingest` first"
             )
-        delta = DeltaTable(self.uri(name), version=self.versions[name])
-        files = delta.file_uris()
-        if not files:
-            return self.engine.create_table(
-                f"empty_{name}",
-                _plain(pyarrow.schema(delta.schema()).empty_table()),
-                temp=True,
-                overwrite=True,
-            )
-        return self.engine.read_parquet(files, union_by_name=True)
+        return DeltaTable(self.uri(name), version=self.versions[name])
 
-    def append(self, name: str, rows: pyarrow.RecordBatchReader) -> None:
-        """Add rows to a table, streamed; the table is created with the rows' own schema where it is missing."""
-        self._write(name, rows, mode="append")
+    def append(self, name: str, rows: Rows, *, batches: Iterable[str] = ()) -> None:
+        """Add rows to a table, streamed; the table is created with the rows' own schema where it is missing.
 
-    def overwrite(
-        self, name: str, rows: pyarrow.RecordBatchReader | pyarrow.Table, *, where: str | None = None
-    ) -> None:
+        Args:
+            name: the table.
+            rows: what to add.
+            batches: ids of the batches the rows come from. They are put on record in the same Delta commit; if
+                a finished run has recorded them all, nothing is written.
+        """
+        batches = tuple(batches)
+        if batches and not self.new_batches(name, batches):
+            return
+        self._write(name, rows, mode="append", batches=batches)
+
+    def new_batches(self, name: str, batches: Iterable[str]) -> list[str]:
+        """Those of the batches that no finished run has put on record in the table's transactions."""
+        if not self.has(name):
+            return list(batches)
+        delta = self._open(name)
+        return [batch for batch in batches if delta.transaction_version(batch) not in self.finished]
+
+    def overwrite(self, name: str, rows: Rows, *, where: str | None = None) -> None:
         """Replace a table, or those of its rows for which the SQL predicate `where` is true."""
         self._write(name, rows, mode="overwrite", predicate=where if self.has(name) else None)
 
-    def _write(self, name: str, rows: Any, *, mode: Any, predicate: str | None = None) -> None:
+    def overwrite_months(self, name: str, rows: Rows, *, months: Collection[int]) -> None:
+        """Replace whole months of a partitioned table. Every row must lie in one of them; a month without rows is
+        empty afterwards."""
+        if months:
+            self.overwrite(name, rows, where=_in_months(months))
+
+    def _write(
+        self, name: str, rows: Rows, *, mode: Any, predicate: str | None = None, batches: Iterable[str] = ()
+    ) -> None:
         schema_mode: Any = "merge"
         if not self.has(name) or (mode == "overwrite" and predicate is None):
             mode, schema_mode = "overwrite", "overwrite"
+        uri = self.uri(name)
+        # Data and transactions go through one loaded table: whatever else was written since makes this fail.
+        target = DeltaTable(uri) if DeltaTable.is_deltatable(uri) else uri
+        written = (*batches, _RUN_COUNTER)
         write_deltalake(
-            self.uri(name), _checked(name, rows), mode=mode, predicate=predicate, schema_mode=schema_mode,
-            configuration=_TABLE_CONFIGURATION, name=name,
+            target, _with_month(name, _checked(name, rows)), mode=mode, predicate=predicate, schema_mode=schema_mode,
+            partition_by=[MONTH] if name in PARTITIONED and schema_mode == "overwrite" else None,
+            configuration=_TABLE_CONFIGURATION, writer_properties=_WRITING, name=name,
+            commit_properties=CommitProperties(app_transactions=[Transaction(b, self.attempt) for b in written]),
         )  # fmt: skip
-        self.versions[name] = DeltaTable(self.uri(name)).version()
-
-    def rename_customers(self, name: str, merges: pyarrow.Table) -> None:
-        """Give the rows of merged customers (`old_customer_id` → `customer_id`) to the one who remains."""
-        delta = DeltaTable(self.uri(name))
-        (
-            delta.merge(
-                merges, predicate="t.customer_id = s.old_customer_id", source_alias="s", target_alias="t"
-            )
-            .when_matched_update({"customer_id": "s.customer_id"})
-            .execute()
-        )
-        self.versions[name] = DeltaTable(self.uri(name)).version()
+        self.versions[name] = DeltaTable(uri).version()
 
     def remove_customers(self, name: str, people: pyarrow.Table) -> int:
-        """Delete the rows of some customers (`customer_id`), and say how many there were."""
-        delta = DeltaTable(self.uri(name))
-        # A merge, because a predicate with the ids in it would stay in the log.
-        done = (
-            delta.merge(people, predicate="t.customer_id = s.customer_id", source_alias="s", target_alias="t")
-            .when_matched_delete()
-            .execute()
-        )
-        self.versions[name] = DeltaTable(self.uri(name)).version()
-        return int(done["num_target_rows_deleted"])
+        """Delete the rows of some customers (`customer_id`), and say how many there were.
+
+        The rest is written anew, by month where the table has months: a predicate with ids in it would stay in
+        the log.
+        """
+        con = self.engine.con
+        con.register("people_to_remove", people)
+        source = self.relation(name)
+        chosen = f"FROM {source} SEMI JOIN people_to_remove USING (customer_id)"
+        (count,) = con.execute(f"SELECT count(*) {chosen}").fetchone()
+        if count and name in PARTITIONED:
+            months = [
+                m
+                for (m,) in con.execute(f"SELECT DISTINCT {month_sql(PARTITIONED[name])} {chosen}").fetchall()
+            ]
+            part = self.relation(name, months=months)
+            rest = con.execute(f"SELECT * FROM {part} ANTI JOIN people_to_remove USING (customer_id)")
+            self.overwrite_months(name, rest.to_arrow_reader(BATCH_ROWS), months=months)
+        elif count:
+            rest = con.execute(f"SELECT * FROM {source} ANTI JOIN people_to_remove USING (customer_id)")
+            self.overwrite(name, rest.to_arrow_reader(BATCH_ROWS))
+        return int(count)
 
     def purge_history(self, run: Run, summary: Mapping[str, Any]) -> None:
         """Remove every file and log entry that only earlier versions need. To be called after `commit`.
@@ -160,7 +235,7 @@ class Lake:
         row = {
             "run_id": run.run_id,
             # Clocks jump and seconds collide; under the lock a count does neither.
-            "sequence": self._next_sequence(),
+            "sequence": self.attempt,
             "flow": run.flow,
             "as_of": run.as_of,
             "started_at": run.started_at,
@@ -172,10 +247,8 @@ class Lake:
             self.uri("runs"), _checked("runs", pyarrow.Table.from_pylist([row], schema=_RUNS)), mode="append",
             configuration=_TABLE_CONFIGURATION, name="runs",
         )  # fmt: skip
-
-    def _next_sequence(self) -> int:
-        runs = self.runs()
-        return int(runs["sequence"][-1].as_py()) + 1 if len(runs) else 1
+        self.finished |= {self.attempt}
+        self.attempt += 1
 
     def runs(self) -> pyarrow.Table:
         """Every finished run, oldest first; a run put on record again counts once, as it stands last."""
@@ -184,6 +257,15 @@ class Lake:
         rows = DeltaTable(self.uri("runs")).to_pyarrow_table().sort_by("sequence")
         last = rows.group_by("run_id").aggregate([("sequence", "max")])["sequence_max"]
         return rows.filter(pyarrow.compute.is_in(rows["sequence"], value_set=last))
+
+
+def month_sql(column: str) -> str:
+    """SQL of the month a row lies in, as the lake's partitions are numbered."""
+    return f'(year("{column}") * 100 + month("{column}"))::INTEGER'
+
+
+def _in_months(months: Collection[int]) -> str:
+    return f"{MONTH} IN ({', '.join(str(int(month)) for month in sorted(months))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +278,7 @@ class Run:
     started_at: datetime
 
 
-def _checked(name: str, rows: Any) -> pyarrow.RecordBatchReader:
+def _checked(name: str, rows: Rows) -> Rows:
     """The rows as a stream of batches, each held against the table's contract before it is written."""
     if not has_contract(name):
         return rows
@@ -204,6 +286,23 @@ def _checked(name: str, rows: Any) -> pyarrow.RecordBatchReader:
     return pyarrow.RecordBatchReader.from_batches(
         reader.schema, (check_batch(name, batch) for batch in reader)
     )
+
+
+def _with_month(name: str, rows: Rows) -> Rows:
+    """The rows with the month they lie in, for tables that are partitioned by it."""
+    if name not in PARTITIONED:
+        return rows
+    reader = rows.to_reader() if isinstance(rows, pyarrow.Table) else rows
+    number = pyarrow.field(MONTH, pyarrow.int32())
+    return pyarrow.RecordBatchReader.from_batches(
+        reader.schema.append(number),
+        (batch.append_column(number, _month(batch[PARTITIONED[name]])) for batch in reader),
+    )
+
+
+def _month(moments: pyarrow.Array) -> pyarrow.Array:
+    compute = pyarrow.compute
+    return compute.add(compute.multiply(compute.year(moments), 100), compute.month(moments)).cast("int32")
 
 
 def begin_run(flow: str, as_of: date) -> Run:
@@ -223,18 +322,19 @@ def _plain(table: pyarrow.Table) -> pyarrow.Table:
     return table.cast(pyarrow.schema(fields))
 
 
-def open_lake(home: str) -> Lake:
+def open_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Lake:  # noqa: B008 - frozen
     """The lake as the last finished run left it, for reading."""
-    engine = connect_engine()
-    lake = Lake(home=str(home), engine=engine)
+    lake = Lake(home=str(home), engine=connect_engine(engine), settings=engine)
     runs = lake.runs()
     if len(runs):
         lake.versions = json.loads(runs["versions"][-1].as_py())
+        lake.finished = frozenset(runs["sequence"].to_pylist())
+        lake.attempt = max(lake.finished) + 1
     return lake
 
 
 @contextmanager
-def write_lake(home: str) -> Iterator[Lake]:
+def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Iterator[Lake]:  # noqa: B008 - frozen
     """The lake for one writer at a time; what a run that died had left behind is undone first.
 
     Raises:
@@ -248,33 +348,35 @@ def write_lake(home: str) -> Iterator[Lake]:
             f"another run is writing to {home}; wait for it to end, then run this again"
         ) from None
     try:
-        lake = open_lake(home)
-        scratch = Path(home) / "scratch" if "://" not in home else None
-        if scratch is not None:
-            scratch.mkdir(parents=True, exist_ok=True)
-            lake.engine.raw_sql(f"SET temp_directory = '{scratch}'")
+        lake = open_lake(home, engine=engine)
+        shutil.rmtree(lake.scratch, ignore_errors=True)
+        lake.scratch.mkdir(parents=True)
+        lake.engine.raw_sql(f"SET temp_directory = '{lake.scratch}'")
         _undo_unfinished(lake)
         yield lake
+        shutil.rmtree(lake.scratch, ignore_errors=True)
     finally:
         lock.release()
 
 
-def _lock(home: str) -> FileLock:
-    if "://" in home:
-        import hashlib
-        import tempfile
+def scratch_folder(home: str) -> Path:
+    """Where passing files go: under the home, or in the system's own place where the home is a URI."""
+    if "://" not in home:
+        return Path(home) / "scratch"
+    return Path(tempfile.gettempdir()) / f"segmentwerk-{hashlib.sha256(home.encode()).hexdigest()[:16]}"
 
-        return FileLock(
-            Path(tempfile.gettempdir()) / f"segmentwerk-{hashlib.sha256(home.encode()).hexdigest()[:16]}.lock"
-        )
-    Path(home).mkdir(parents=True, exist_ok=True)
-    return FileLock(Path(home) / "lake.lock")
+
+def _lock(home: str) -> FileLock:
+    scratch = scratch_folder(home)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(scratch.with_name("lake.lock" if scratch.name == "scratch" else f"{scratch.name}.lock"))
 
 
 def _undo_unfinished(lake: Lake) -> None:
     """Restore every table to the version the last finished run names; drop tables it does not know."""
     for name in _tables_on_disk(lake):
         delta = DeltaTable(lake.uri(name))
+        lake.attempt = max(lake.attempt, 1 + (delta.transaction_version(_RUN_COUNTER) or 0))
         visible = lake.versions.get(name)
         if visible is None:
             delta.delete()
@@ -291,6 +393,6 @@ def _tables_on_disk(lake: Lake) -> list[str]:
 
 
 LAKE_TABLES = (
-    "deliveries", "activity_daily", "orders", "sessions", "categories_daily", "features", "snapshots",
-    "segments", "segment_profiles", "promotions", "quarantine", "suppressions",
+    "deliveries", "identities", "links", "merges", "activity_daily", "orders", "sessions", "categories_daily",
+    "features", "snapshots", "segments", "segment_profiles", "promotions", "quarantine", "suppressions",
 )  # fmt: skip

@@ -25,9 +25,11 @@ TREATMENT = "treatment"
 
 @task(name="assign campaign", cache_policy=NO_CACHE, persist_result=False)
 def assign_campaign(
-    lake: Lake, campaign: Campaign, *, segments: Sequence[int], as_of: date | None
+    lake: Lake, campaign: Campaign, *, segments: Sequence[int], as_of: date | None, consent_default: bool
 ) -> pd.DataFrame:
-    """Draw the arms among customers of the segments (all, if none are named) who have not refused marketing.
+    """Draw the arms among customers of the segments (all, if none are named) who consent to marketing.
+
+    `consent_default` states what holds for those who were never asked.
 
     Returns:
         customer_id, arm, segment_id; also written to `assignments`, with the campaign to `campaigns`.
@@ -42,7 +44,11 @@ def assign_campaign(
     if segments:
         eligible = eligible.filter(eligible.segment_id.isin(list(segments)))
     if lake.has("customers"):
-        refused = lake.table("customers").filter(~_.consent_marketing).select("customer_id")
+        refused = (
+            lake.table("customers")
+            .filter(~_.consent_marketing.fill_null(consent_default))
+            .select("customer_id")
+        )
         eligible = eligible.anti_join(refused, "customer_id")
     people = eligible.select("customer_id", "segment_id", "model_version").to_pandas()
     if people.empty:

@@ -10,7 +10,7 @@ import duckdb
 from pydantic import SecretStr
 
 from models.identity import hash_key
-from models.mapping import normalise_key
+from models.keys import normalise_key
 from tasks.progress import report
 
 _FILE = "pseudonym.key"
@@ -38,10 +38,11 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
     return file.read_text(encoding="ascii").strip().encode()
 
 
-def hash_identity(kind: str, value: str, *, secret: bytes) -> str:
+def hash_identity(kind: str, value: str, *, secret: bytes, calling_code: str | None = None) -> str:
     """A person's key as ingestion stores it: normalised by the same SQL, then hashed."""
     with duckdb.connect() as con:
-        found = con.execute(f"SELECT {normalise_key(kind, 'v')} FROM (SELECT $value AS v)", {"value": value})
+        key = normalise_key(kind, "v", calling_code=calling_code)
+        found = con.execute(f"SELECT {key} FROM (SELECT $value AS v)", {"value": value})
         row = found.fetchone()
     if row is None or row[0] is None:
         raise ValueError(f"{kind}: an empty value is no key")

@@ -29,6 +29,8 @@ import pytest
 from models.simulation.shop import Shop, simulate_shop
 from tasks.simulated_shop import write_config, write_delivery, write_truth
 
+pytest_plugins = ("postgres",)
+
 LAST_DAY = date(2026, 11, 15)
 WEEKS = (LAST_DAY - timedelta(weeks=1), LAST_DAY)
 TRAINING = """

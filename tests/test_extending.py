@@ -147,6 +147,7 @@ def test_a_reader_brings_rows_into_the_lake(tmp_path: Path) -> None:
     from tasks.ingestion import ingest_sources
     from tasks.lake import begin_run, open_lake, write_lake
     from tasks.sources import find_reader, list_deliveries
+    from tasks.staging import ShopRules
 
     orders = pd.DataFrame(
         {"no": ["1", "2", "3"], "ts": ["2026-05-01 10:00", "2026-05-02 11:00", "2026-05-03 12:00"]}
@@ -162,7 +163,7 @@ def test_a_reader_brings_rows_into_the_lake(tmp_path: Path) -> None:
     assert find_reader(delivery.path).name == "feather"
     home = str(tmp_path / "var")
     with write_lake(home) as lake:
-        intake = ingest_sources.fn(lake, (source,), base=str(tmp_path), secret=b"secret", timezone="UTC")
+        intake = ingest_sources.fn(lake, (source,), base=str(tmp_path), rules=ShopRules(secret=b"secret"))
         lake.commit(begin_run("ingest", date(2026, 5, 3)), intake.to_dict())
     assert intake.by_source["shop"].accepted == 3
     events = open_lake(home).table("events").to_pandas()

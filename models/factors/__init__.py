@@ -132,7 +132,8 @@ def in_last(days: int, as_of: date, *, day: ibis.Deferred = _.day) -> ibis.Defer
 
 def count_if(condition: ibis.Deferred) -> ibis.Deferred:
     """How many rows hold `condition`, as float64."""
-    return condition.ifelse(1.0, 0.0).sum()
+    # Counted as whole numbers: to some engines a literal 1.0 is a decimal, whose quotients are cut short.
+    return condition.ifelse(1, 0).sum().cast("float64")
 
 
 def sum_if(condition: ibis.Deferred, value: ibis.Deferred) -> ibis.Deferred:
@@ -180,16 +181,13 @@ def _estimate_prior(counts: ibis.Table, *, hits: ibis.Deferred, trials: ibis.Def
     )
     rate = _.hits / _.trials.nullif(0.0)
     # Squared distances from p, weighted by trials, in units of p(1 − p): as seen, by chance, added by ρ = 1.
-    seen = (_.spread - _.trials * rate * rate) / (rate * (1.0 - rate)).nullif(0.0)
+    seen = (_.spread - _.hits * rate) / (rate * (1.0 - rate)).nullif(0.0)
     by_chance = _.customers - 1.0
     room = _.trials - _.squares / _.trials.nullif(0.0) - by_chance
-    correlation = (seen - by_chance) / room.nullif(0.0)
+    # Each term stands once: engines repeat what a name stands for, and plan it again each time.
+    correlation = ((seen - by_chance) / room.nullif(0.0)).coalesce(1.0 / (1.0 + PRIOR_TRIALS))
     low, high = PRIOR_TRIALS_RANGE
-    strength = ibis.cases(
-        (correlation.isnull(), PRIOR_TRIALS),
-        (correlation <= 1.0 / (1.0 + high), high),
-        else_=1.0 / correlation - 1.0,
-    )
+    strength = 1.0 / ibis.greatest(correlation, 1.0 / (1.0 + high)) - 1.0
     return sums.select(prior_rate=rate, prior_trials=ibis.greatest(strength, low).round().cast("float64"))
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+import duckdb
 import fsspec
 from duckdb import DuckDBPyConnection
 
@@ -26,36 +28,52 @@ class Scan:
     """How to read one file in SQL.
 
     Attributes:
-        rows: a SELECT of the file's rows.
+        rows: a SELECT of the file's rows; empty where it holds none, and so tells of no columns.
         lost: a SELECT of `line` and `reason` for what could not be read as a row, to be run after `rows`.
+        stored_keys: the rows have a column `_stored` of identity keys that are hashed already.
     """
 
     rows: str
     lost: str | None = None
+    stored_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A file format: its name, the name endings it answers to, and how it reads one file."""
+    """A file format: its name, the name endings it answers to, and how it reads one file.
+
+    In a `sparse` format a row leaves out what it does not have, and so may a whole file.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     scan: Callable[[DuckDBPyConnection, str], Scan]
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file of a source, as it is now; the fingerprint changes when the file does."""
+    """One file of a source, as it is now.
+
+    Attributes:
+        source: the source's name.
+        path: where the file is.
+        name: what it is remembered as: its path from the configuration, so that a shop may be moved.
+        fingerprint: changes when the file does.
+        made_at: when the file was last written.
+    """
 
     source: str
     path: str
+    name: str
     fingerprint: str
+    made_at: datetime
 
 
 def load_readers() -> dict[str, Reader]:
-    """Every reader in this folder, by name."""
+    """Every reader of files in this folder, by name."""
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
-    return {module.READER.name: module.READER for module in modules}
+    return {module.READER.name: module.READER for module in modules if hasattr(module, "READER")}
 
 
 def find_reader(path: str) -> Reader:
@@ -78,25 +96,79 @@ def list_deliveries(source: Source, *, base: str) -> list[Delivery]:
     Raises:
         SourceError: there is none.
     """
-    pattern = source.path if "://" in source.path or source.path.startswith("/") else f"{base}/{source.path}"
-    filesystem, location = fsspec.core.url_to_fs(pattern)
-    found = sorted(str(path) for path in filesystem.glob(location) if filesystem.isfile(path))
+    path = str(source.path)
+    pattern = path if "://" in path or path.startswith("/") else f"{base}/{path}"
+    filesystem, location = _find_filesystem(source, pattern)
+    found = sorted(str(file) for file in filesystem.glob(location) if filesystem.isfile(file))
     if not found:
-        raise SourceError(f'sources.{source.name}: no file matches path = "{source.path}" (looked in {base})')
+        raise SourceError(f'sources.{source.name}: no file matches path = "{path}" (looked in {base})')
     remote = "://" in pattern
-    return [
-        Delivery(
-            source.name,
-            filesystem.unstrip_protocol(path) if remote else path,
-            _fingerprint(filesystem.info(path)),
-        )
-        for path in found
-    ]
+    deliveries = []
+    for file in found:
+        about = filesystem.info(file)
+        full = filesystem.unstrip_protocol(file) if remote else file
+        name = full.removeprefix(f"{base}/")
+        deliveries.append(Delivery(source.name, full, name, _fingerprint(about), _made_at(about)))
+    return deliveries
+
+
+def _find_filesystem(source: Source, pattern: str) -> tuple[Any, str]:
+    try:
+        filesystem, location = fsspec.core.url_to_fs(pattern)
+    except (ImportError, ValueError) as error:
+        raise SourceError(f"sources.{source.name}: {pattern} cannot be reached: {error}") from None
+    return filesystem, str(location)
+
+
+def scan_delivery(con: DuckDBPyConnection, delivery: Delivery) -> Scan:
+    """How to read a file, wherever it lies.
+
+    Raises:
+        SourceError: no reader answers to its name, or its storage cannot be reached.
+    """
+    if "://" in delivery.path:
+        filesystem, _location = fsspec.core.url_to_fs(delivery.path)
+        protocols = filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,)
+        # DuckDB's own access to remote files would have to be downloaded first.
+        if not any(con.filesystem_is_registered(protocol) for protocol in protocols):
+            con.register_filesystem(filesystem)
+    from tasks.sources.opening import check_whole
+
+    try:
+        check_whole(delivery.path)
+        return find_reader(delivery.path).scan(con, delivery.path)
+    except (OSError, duckdb.Error, SourceError) as error:
+        raise SourceError(
+            f"sources.{delivery.source}: cannot read {delivery.name}: {first_line(error)}"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the pieces of the file it may quote."""
+    return str(error).split("\n")[0].split(" Original Line:")[0].strip()
+
+
+def has_changed(delivery: Delivery) -> bool:
+    """Whether the file is another now than when it was listed."""
+    filesystem, location = fsspec.core.url_to_fs(delivery.path)
+    return _fingerprint(filesystem.info(location)) != delivery.fingerprint
+
+
+def _changed_at(info: dict[str, Any]) -> Any:
+    return info.get("mtime") or info.get("LastModified") or info.get("last_modified") or info.get("created")
 
 
 def _fingerprint(info: dict[str, Any]) -> str:
-    changed = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("created")
-    return f"{info['size']}-{changed}"
+    return f"{info['size']}-{info.get('ETag') or _changed_at(info)}"
+
+
+def _made_at(info: dict[str, Any]) -> datetime:
+    moment = _changed_at(info)
+    if isinstance(moment, int | float):
+        moment = datetime.fromtimestamp(moment, UTC)
+    if not isinstance(moment, datetime):
+        return datetime(1990, 1, 1, tzinfo=UTC)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
 
 
 def quote(text: str) -> str:

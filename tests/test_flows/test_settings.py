@@ -68,7 +68,7 @@ def test_the_configuration_that_comes_along_loads() -> None:
         ),
         ("", SOURCE, "sources: two sources are called 'shop'; each needs a name of its own"),
         ("", '[training]\nalgorithms = ["kmean"]', "training: algorithm 'kmean' is not known; there are: "),
-        ("", '[[sources]]\nname = "crm"', "'sources.crm.path' is missing"),
+        ("", '[[sources]]\nname = "crm"', "sources.crm: a source has either a path (files) or a connection"),
         ("currency = EUR", "", "not valid TOML: "),
     ],
 )

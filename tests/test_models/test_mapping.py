@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.identity import hmac_pads
+from models.keys import join_links, select_links
 from models.mapping import NO_KEY, Source, map_rows, parse_expression
 
 COLUMNS = {
@@ -29,11 +30,14 @@ def run(mapping: Source, rows: list[dict[str, Any]]) -> pd.DataFrame:
     inner, outer = hmac_pads(b"secret")
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        raw = pd.DataFrame(rows).astype("str").assign(_file="f", _row=range(len(rows)))
+        raw = pd.DataFrame(rows).astype("str").assign(_row=range(len(rows)))
         con.register("raw", raw)
-        query = map_rows(mapping, relation="raw", columns=[c for c in raw if not c.startswith("_")])
-        latest = datetime(2026, 11, 23, tzinfo=UTC)
-        return con.execute(query, {"ipad": inner, "opad": outer, "latest": latest}).df()
+        links = select_links(mapping, relation="raw")
+        con.execute(f"CREATE TABLE links AS {links}", {"ipad": inner, "opad": outer})
+        con.execute(f"CREATE VIEW linked AS {join_links(mapping, relation='raw', links='links')}")
+        query = map_rows(mapping, relation="linked", columns=[c for c in raw if not c.startswith("_")])
+        keys = f"SELECT m.*, l.keys AS _keys FROM ({query}) m LEFT JOIN links l ON l.link_id = m._link ORDER BY _row"
+        return con.execute(keys, {"latest": datetime(2026, 11, 23, tzinfo=UTC)}).df()
 
 
 GOOD = {
@@ -52,7 +56,7 @@ def reasons(mapping: Source, **changes: str) -> list[str]:
 def test_a_good_row_becomes_canonical() -> None:
     row = run(source(), [GOOD]).iloc[0]
     assert list(row["_reasons"]) == []
-    assert (row["source"], row["event_id"], row["kind"], row["value"]) == ("web", "1", "purchase", 9.9)
+    assert (row["event_id"], row["kind"], row["value"]) == ("1", "purchase", 9.9)
     assert row["occurred_at"] == pd.Timestamp("2026-11-16 12:00:00", tz="UTC")
 
 
@@ -117,7 +121,9 @@ def test_a_rejected_row_keeps_its_text_but_not_its_person() -> None:
 
 
 def test_where_sets_rows_aside() -> None:
-    assert len(run(source(where="action <> 'test'"), [GOOD, GOOD | {"action": "test"}])) == 1
+    rows = run(source(where="action <> 'test'"), [GOOD, GOOD | {"action": "test", "ts": "never"}])
+    assert list(rows["_filtered"]) == [False, True]
+    assert [list(found) for found in rows["_reasons"]] == [[], []]
 
 
 def test_an_unknown_raw_column_is_named_with_what_there_is() -> None:

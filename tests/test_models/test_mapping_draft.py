@@ -1,6 +1,5 @@
 """A drafted configuration: the guesses are the obvious ones, it loads, and it maps the file's rows."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -8,9 +7,8 @@ import pytest
 
 from flows.settings import ConfigError, load_settings
 from models.mapping_draft import draft_mapping, guess_columns
-from models.schemas import EVENT_KINDS
-from tasks.sources import list_deliveries
-from tasks.staging import stage_source
+from tasks.sources import list_deliveries, scan_delivery
+from tasks.staging import ShopRules, Staging
 
 RETAIL = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
 TABLE = "staged_events"
@@ -58,14 +56,10 @@ def stage(folder: Path, columns: list[str], *rows: str) -> tuple[list[tuple], li
     (source,) = load_settings(config).sources
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
-    stage_source(
-        con,
-        source,
-        list_deliveries(source, base=str(folder)),
-        secret=b"secret",
-        latest=datetime(2030, 1, 1, tzinfo=UTC),
-        kinds=EVENT_KINDS,
-    )
+    staging = Staging(con, folder, ShopRules(secret=b"secret"))
+    (delivery,) = list_deliveries(source, base=str(folder))
+    staging.add(source, [scan_delivery(con, delivery)], file=delivery.name, told_at=delivery.made_at)
+    staging.finish()
     found = con.execute(f"SELECT kind, value, quantity, order_id FROM {TABLE} ORDER BY _row").fetchall()
     reasons = con.execute(f"SELECT DISTINCT unnest(_reasons) FROM {TABLE}").fetchall()
     return found, [reason for (reason,) in reasons]

@@ -30,6 +30,8 @@ def batch(table: str, **values: object) -> pyarrow.RecordBatch:
     }
     columns = list_columns(table)
     row = {c.name: values.get(c.name, example[c.type]) for c in columns}
+    if "purpose" in row:
+        row["purpose"] = "profiling"
     schema = pyarrow.schema([(c.name, ARROW[c.type]) for c in columns])
     return pyarrow.RecordBatch.from_pylist([row], schema=schema)
 

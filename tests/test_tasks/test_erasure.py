@@ -29,7 +29,7 @@ def test_a_person_is_erased_from_every_table_and_its_history(tmp_path: Path) -> 
     customers = (
         open_lake(str(tmp_path / "var")).table("events").to_pandas().set_index("event_id")["customer_id"]
     )
-    assert forget(tmp_path) == {"customers": 1, "events": 1, "identities": 2}
+    assert forget(tmp_path) == {"customers": 1, "events": 1, "identities": 2, "links": 2}
     person = customers["5"].encode()
     for file in (tmp_path / "var" / "lake").rglob("*"):
         if file.is_file():

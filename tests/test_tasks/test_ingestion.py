@@ -9,10 +9,13 @@ import duckdb
 import pytest
 
 from models.mapping import NO_KEY, Source
-from tasks.ingestion import Intake, ingest_sources
+from tasks.ingestion import ingest_sources
+from tasks.intake import Intake
 from tasks.lake import Lake, begin_run, open_lake, write_lake
 from tasks.sources import SourceError
+from tasks.staging import ShopRules
 
+RULES = ShopRules(secret=b"secret", timezone="Europe/Berlin")
 COLUMNS = {"event_id": "id", "occurred_at": "ts", "kind": "kind", "value": "amount"}
 
 
@@ -32,11 +35,9 @@ def write_csv(folder: Path, name: str, *rows: str, header: str = "id,ts,kind,amo
     file.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
 
-def take_in(folder: Path, *sources: Source, flow: str = "weekly-retrain") -> Intake:
+def take_in(folder: Path, *sources: Source, flow: str = "weekly-retrain", rules: ShopRules = RULES) -> Intake:
     with write_lake(str(folder / "var")) as lake:
-        intake = ingest_sources.fn(
-            lake, sources or (shop(),), base=str(folder), secret=b"secret", timezone="Europe/Berlin"
-        )
+        intake = ingest_sources.fn(lake, sources or (shop(),), base=str(folder), rules=rules)
         from datetime import date
 
         lake.commit(begin_run(flow, date(2026, 5, 3)), intake.to_dict())
@@ -98,7 +99,7 @@ def test_a_late_key_joins_two_customers_and_moves_their_history(tmp_path: Path) 
     take_in(tmp_path)
     assert lake(tmp_path).table("events").customer_id.nunique().execute() == 2
     write_csv(tmp_path, "2.csv", BOTH)
-    assert take_in(tmp_path).merges == 1
+    assert take_in(tmp_path).identity.merges == 1
     now = lake(tmp_path)
     assert now.table("events").customer_id.nunique().execute() == 1
     assert now.table("identities").customer_id.nunique().execute() == 1

@@ -45,14 +45,14 @@ def test_what_a_finished_run_wrote_is_read_back(tmp_path: Path) -> None:
 def test_a_run_that_died_is_not_seen_and_is_undone(tmp_path: Path) -> None:
     write(tmp_path, 1)
     write(tmp_path, 2, commit=False)
-    write(tmp_path, 7, commit=False, table="deliveries")
+    write(tmp_path, 7, commit=False, table="suppressions")
     reader = open_lake(str(tmp_path))
     assert numbers(reader) == [1]
-    assert not reader.has("deliveries")
+    assert not reader.has("suppressions")
     write(tmp_path, 3)
-    write(tmp_path, 8, table="deliveries")
+    write(tmp_path, 8, table="suppressions")
     assert numbers(open_lake(str(tmp_path))) == [1, 3]
-    assert numbers(open_lake(str(tmp_path)), "deliveries") == [8]
+    assert numbers(open_lake(str(tmp_path)), "suppressions") == [8]
 
 
 def test_a_reader_keeps_its_view_while_others_write(tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_overwriting_a_part_leaves_the_rest(tmp_path: Path) -> None:
         assert lake.table("snapshots").schema().names == tuple(rows().schema.names)
 
 
-def test_merged_customers_are_renamed_everywhere_in_a_table(tmp_path: Path) -> None:
+def test_removed_customers_leave_the_others(tmp_path: Path) -> None:
     with write_lake(str(tmp_path)) as lake:
         lake.append("snapshots", rows(1, 2, 3))
-        lake.rename_customers("snapshots", pyarrow.table({"old_customer_id": ["c3"], "customer_id": ["c1"]}))
-        assert sorted(lake.table("snapshots").to_pandas()["customer_id"]) == ["c1", "c1", "c2"]
+        assert lake.remove_customers("snapshots", pyarrow.table({"customer_id": ["c3", "c9"]})) == 1
+        assert numbers(lake) == [1, 2]
 
 
 def test_a_missing_table_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""What names a person directly: how it is recognised in a canonical column, and masked in a row that is refused."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+# RE2 (DuckDB) and Python read these alike.
+# Addresses in the query of a URL are encoded: %40 is the sign in the middle of one, %2B the plus before a number.
+EMAIL = r"[A-Za-z0-9._%+\-]+(?:@|%40)[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
+PHONE = r"(?:\+|%2[Bb])\d[\d ()/.\-]{6,}\d"
+# Without a country code only a number that is written like one: a bare run of digits may be an order or a product.
+NATIONAL_PHONE = r"^\s*(?:\(?0\d{1,5}\)?[ /\-]\d[\d \-]{4,}\d|\(?\d{3}\)?[ .\-]\d{3}[ .\-]\d{4})\s*$"
+
+
+def looks_like_identifier(values: pd.Series) -> pd.Series:
+    """True where a text holds an e-mail address or a phone number; false where there is no text."""
+    found = values.str.contains(f"{EMAIL}|{PHONE}|{NATIONAL_PHONE}", regex=True, na=False)
+    return found.astype(bool)
+
+
+def identifier_sql(column: str) -> str:
+    """SQL that is true where a text column holds an e-mail address or a phone number."""
+    # The plain searches keep the patterns away from nearly every row.
+    marked = " OR ".join(f"contains({column}, '{mark}')" for mark in "@+%")
+    return (
+        f"(({marked}) AND regexp_matches({column}, '{EMAIL}|{PHONE}')) OR "
+        f"regexp_matches({column}, '{NATIONAL_PHONE}')"
+    )
+
+
+def mask_patterns(text: str) -> str:
+    """SQL of a JSON text in which e-mail addresses and phone numbers are replaced, wherever they stand."""
+    for pattern, mask in ((EMAIL, "<e-mail>"), (PHONE, "<phone>")):
+        text = f"regexp_replace({text}, '{pattern}', '{mask}', 'g')"
+    return text
+
+
+def mask_value(text: str, value: str, *, kind: str) -> str:
+    """SQL of a text in which an identity key's own value is replaced; very short values would tear other words."""
+    return f"CASE WHEN length({value}) >= 4 THEN replace({text}, {value}, '<{kind}>') ELSE {text} END"

@@ -1,0 +1,252 @@
+"""Who is who, brought up to date in the lake: links to customers, and histories to those they belong to.
+
+The customer of a row follows from its link, the set of keys it came with, and from all links that hang together with
+it. So a new link only concerns the component it touches; that is resolved anew, whole (`models/identity.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow
+
+from models.identity import CUSTOMER_PREFIX, partition_links
+from models.schemas import PERSON_TABLES
+from tasks.lake import BATCH_ROWS, PARTITIONED, Lake, month_sql
+
+GOOD = "NOT _filtered AND NOT _bad"
+_CUSTOMER = f"'{CUSTOMER_PREFIX}' || left(o.key_hash, 24) AS customer_id"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChanges:
+    """What new links did to the customers there were.
+
+    Attributes:
+        moved: customers whose events changed hands, on either side.
+        merges: customers who turned out to be another.
+        splits: customers part of whose history turned out to be another's.
+        shared: kinds of the keys that are now known to join too many people, one entry a key.
+    """
+
+    moved: tuple[str, ...] = ()
+    merges: int = 0
+    splits: int = 0
+    shared: tuple[str, ...] = ()
+
+
+def resolve_customers(lake: Lake, *, max_people: int) -> IdentityChanges:
+    """Find the customer of every good staged row and move what changed hands.
+
+    Leaves `link_customers` (link_id, customer_id) of the staged links and `identity_merges` (old_customer_id,
+    customer_id) in the engine.
+    """
+    con = lake.engine.con
+    _select_new_links(lake)
+    if _count(con, "fresh_links"):
+        _resolve_region(lake, max_people=max_people)
+        shared = tuple(
+            kind for (kind,) in con.execute("SELECT key_kind FROM newly_shared ORDER BY ALL").fetchall()
+        )
+        _write_back(lake)
+    else:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE moves (link_id BIGINT, old_customer_id VARCHAR, customer_id VARCHAR)"
+        )
+        shared = ()
+    known = lake.relation("links") if lake.has("links") else "fresh_links"
+    customer = "customer_id" if lake.has("links") else "NULL::VARCHAR AS customer_id"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE link_customers AS "
+        f"SELECT DISTINCT link_id, {customer} FROM {known} SEMI JOIN good_links USING (link_id)"
+    )
+    _name_changes(lake)
+    _move_histories(lake)
+    moved = con.execute(
+        "SELECT old_customer_id FROM moves UNION SELECT customer_id FROM moves ORDER BY ALL"
+    ).fetchall()
+    changes = dict(con.execute("SELECT change, count(*) FROM customer_changes GROUP BY change").fetchall())
+    return IdentityChanges(
+        moved=tuple(customer for (customer,) in moved),
+        merges=changes.get("merge", 0), splits=changes.get("split", 0), shared=shared,
+    )  # fmt: skip
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _select_new_links(lake: Lake) -> None:
+    """`good_links` of the staged rows that may come in, and `fresh_links`, those of them never seen in their source."""
+    con = lake.engine.con
+    staged = " UNION ALL ".join(
+        f"SELECT _link AS link_id FROM staged_{t} WHERE {GOOD}" for t in PERSON_TABLES
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE good_links AS SELECT DISTINCT link_id FROM ({staged}) WHERE link_id IS NOT NULL"
+    )
+    known = ""
+    if lake.has("links"):
+        known = f"ANTI JOIN (SELECT DISTINCT source, link_id FROM {lake.relation('links')}) USING (source, link_id)"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh_links AS "
+        f"SELECT * FROM new_links SEMI JOIN good_links USING (link_id) {known}"
+    )
+
+
+def _resolve_region(lake: Lake, *, max_people: int) -> None:
+    """Partition the components that new links touch: `region_keys` and `region_links` with their customers."""
+    con = lake.engine.con
+    columns = "source, link_id, key_kind, key_hash"
+    region, last = f"SELECT {columns} FROM fresh_links", 0
+    ages = "SELECT key_kind, key_hash, 0::BIGINT AS since, false AS shared FROM fresh_links WHERE false"
+    if lake.has("links"):
+        links, identities = (lake.relation(name) for name in ("links", "identities"))
+        touched = f"SELECT DISTINCT component FROM {links} SEMI JOIN fresh_links USING (key_kind, key_hash)"
+        region += f" UNION SELECT {columns} FROM {links} SEMI JOIN ({touched}) USING (component)"
+        ages = f"SELECT key_kind, key_hash, since, shared FROM {identities} SEMI JOIN region USING (key_kind, key_hash)"
+        last = con.execute(f"SELECT max(since) FROM {identities}").fetchone()[0]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE region AS {region}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE ages AS {ages}")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE key_codes AS SELECT row_number() OVER (ORDER BY key_hash, key_kind) - 1 AS code, "
+        "key_kind, key_hash, coalesce(since, $now)::BIGINT AS since, "
+        "coalesce(shared, false) AS was_shared FROM (SELECT DISTINCT key_kind, key_hash FROM region) "
+        "LEFT JOIN ages USING (key_kind, key_hash)",
+        {"now": (last or 0) + 1},
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE link_codes AS SELECT row_number() OVER (ORDER BY link_id) - 1 AS code, link_id "
+        "FROM (SELECT DISTINCT link_id FROM region)"
+    )
+    edges = con.execute(
+        "SELECT DISTINCT l.code AS link, k.code AS key FROM region JOIN link_codes l USING (link_id) "
+        "JOIN key_codes k USING (key_kind, key_hash)"
+    ).fetchnumpy()
+    ages_by_code = con.execute("SELECT since FROM key_codes ORDER BY code").fetchnumpy()["since"]
+    found = partition_links(
+        np.asarray(edges["link"]),
+        np.asarray(edges["key"]),
+        age=np.asarray(ages_by_code),
+        max_people=max_people,
+    )
+    _register(con, "key_people", person=found.person, shared=found.shared)
+    _register(con, "link_people", person=found.link_person, component=found.component)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE region_keys AS SELECT k.key_kind, k.key_hash, "
+        f"{_CUSTOMER}, k.since, p.shared, k.was_shared FROM key_codes k "
+        "JOIN key_people p ON p.code = k.code JOIN key_codes o ON o.code = p.person"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE region_links AS SELECT r.*, c.link_id AS component, "
+        f"{_CUSTOMER} FROM region r JOIN link_codes l USING (link_id) "
+        "JOIN link_people p ON p.code = l.code JOIN key_codes o ON o.code = p.person "
+        "JOIN link_codes c ON c.code = p.component"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE newly_shared AS SELECT key_kind FROM region_keys WHERE shared AND NOT was_shared"
+    )
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, **columns: np.ndarray) -> None:
+    length = len(next(iter(columns.values())))
+    con.register(name, pyarrow.table({"code": np.arange(length), **columns}))
+
+
+def _write_back(lake: Lake) -> None:
+    """`links` and `identities` with the region resolved anew, and `moves`: known links that changed hands."""
+    con = lake.engine.con
+    known = "SELECT NULL::BIGINT AS link_id, NULL::VARCHAR AS customer_id WHERE false"
+    links, identities = "FROM region_links", "FROM region_keys"
+    if lake.has("links"):
+        old_links, old_identities = (lake.relation(name) for name in ("links", "identities"))
+        known = f"SELECT DISTINCT link_id, customer_id FROM {old_links} SEMI JOIN link_codes USING (link_id)"
+        links += f" UNION ALL BY NAME SELECT * FROM {old_links} ANTI JOIN link_codes USING (link_id)"
+        others = f"FROM {old_identities} ANTI JOIN region_keys USING (key_kind, key_hash)"
+        identities += f" UNION ALL BY NAME SELECT *, false AS was_shared {others}"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE moves AS "
+        "SELECT DISTINCT k.link_id, k.customer_id AS old_customer_id, n.customer_id "
+        f"FROM ({known}) k JOIN (SELECT DISTINCT link_id, customer_id FROM region_links) n USING (link_id) "
+        "WHERE n.customer_id <> k.customer_id"
+    )
+    link_columns = "source, link_id, key_kind, key_hash, component, customer_id"
+    lake.overwrite(
+        "links", con.execute(f"SELECT {link_columns} FROM (SELECT * {links})").to_arrow_reader(BATCH_ROWS)
+    )
+    key_columns = "key_kind, key_hash, customer_id, since, shared"
+    lake.overwrite(
+        "identities",
+        con.execute(f"SELECT {key_columns} FROM (SELECT * {identities})").to_arrow_reader(BATCH_ROWS),
+    )
+
+
+def _name_changes(lake: Lake) -> None:
+    """`customer_changes` (old_customer_id, customer_id, change) of this run, and `identity_merges` among them."""
+    con = lake.engine.con
+    left = f"SELECT customer_id FROM {lake.relation('identities')}" if lake.has("identities") else "SELECT ''"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE customer_changes AS SELECT DISTINCT m.old_customer_id, m.customer_id, "
+        f"CASE WHEN m.old_customer_id IN ({left}) THEN 'split' ELSE 'merge' END AS change FROM moves m"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE identity_merges AS SELECT old_customer_id, min(customer_id) AS customer_id "
+        "FROM customer_changes WHERE change = 'merge' GROUP BY old_customer_id"
+    )
+    if _count(con, "customer_changes"):
+        now = datetime.now(UTC).replace(microsecond=0)
+        rows = con.execute(
+            "SELECT $now::TIMESTAMPTZ AS merged_at, old_customer_id, customer_id, change "
+            "FROM customer_changes ORDER BY ALL",
+            {"now": now},
+        )
+        lake.append("merges", rows.to_arrow_table())
+
+
+def _move_histories(lake: Lake) -> None:
+    """Give the rows of links that changed hands to whom they belong now."""
+    con = lake.engine.con
+    if not _count(con, "moves"):
+        return
+    for name in ("events", "consents"):
+        if lake.has(name):
+            _move_by_link(lake, name)
+    if lake.has("assignments") and _count(con, "identity_merges"):
+        _move_assignments(lake)
+
+
+def _move_by_link(lake: Lake, name: str) -> None:
+    con = lake.engine.con
+    source = lake.relation(name)
+    months = None
+    if name in PARTITIONED:
+        month = month_sql(PARTITIONED[name])
+        found = con.execute(
+            f"SELECT DISTINCT {month} FROM {source} SEMI JOIN moves USING (link_id)"
+        ).fetchall()
+        months = [number for (number,) in found]
+        source = lake.relation(name, months=months)
+    rows = con.execute(
+        f"SELECT e.* REPLACE (coalesce(m.customer_id, e.customer_id) AS customer_id) FROM {source} e "
+        "LEFT JOIN (SELECT link_id, customer_id FROM moves) m ON m.link_id = e.link_id"
+    ).to_arrow_reader(BATCH_ROWS)
+    if months is None:
+        lake.overwrite(name, rows)
+    else:
+        lake.overwrite_months(name, rows, months=months)
+
+
+def _move_assignments(lake: Lake) -> None:
+    """Who was assigned twice under two names keeps the first assignment."""
+    con = lake.engine.con
+    source = lake.relation("assignments")
+    rows = con.execute(
+        "SELECT * FROM (SELECT a.* REPLACE (coalesce(m.customer_id, a.customer_id) AS customer_id) "
+        f"FROM {source} a LEFT JOIN identity_merges m ON m.old_customer_id = a.customer_id) "
+        "QUALIFY row_number() OVER (PARTITION BY campaign_id, customer_id ORDER BY assigned_at, arm) = 1"
+    )
+    lake.overwrite("assignments", rows.to_arrow_table())
