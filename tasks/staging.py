@@ -127,8 +127,11 @@ class Staging:
         """What the first rows become: a frame of canonical columns, `_keys` and the reasons they would be refused."""
         columns = self._open(source, Scan(f"SELECT * FROM ({scan.rows}) LIMIT {int(rows)}"), known={}, rows=0)
         mapped = self._map(source, columns)
-        keys = "SELECT link_id, any_value(keys) AS _keys FROM source_links GROUP BY link_id"
-        query = f"SELECT m.*, coalesce(l._keys, []) AS _keys FROM ({mapped}) m LEFT JOIN ({keys}) l ON l.link_id = m._link ORDER BY _row"
+        links = "SELECT link_id, any_value(keys) AS keys FROM source_links GROUP BY link_id"
+        query = (
+            f"SELECT m.*, coalesce(l.keys, []) AS _keys FROM ({mapped}) m "
+            f"LEFT JOIN ({links}) l ON l.link_id = m._link ORDER BY _row"
+        )
         return self.con.execute(query, _named(query, latest=self.latest)).df()
 
     def finish(self) -> None:
