@@ -9,7 +9,7 @@ from prefect import flow
 
 from flows.settings import load_settings
 from tasks.erasure import erase_customer
-from tasks.lake import begin_run, write_lake
+from tasks.lake import ERASING_FLOW, begin_run, write_lake
 
 
 @flow(name="forget-customer", persist_result=False)
@@ -24,7 +24,7 @@ def forget_customer(key_kind: str, key_hash: str, config: str = "segmentwerk.tom
     """
     settings = load_settings(config)
     with write_lake(settings.home) as lake:
-        run = begin_run("forget-customer", settings.last_whole_day(datetime.now(UTC)))
+        run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
         receipt = erase_customer(lake, key_kind=key_kind, key_hash=key_hash, receipt_id=run.run_id)
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.mapping import Source, expression_sql
+from models.mapping import Source, expression_sql, plain_text
 
+_BLANKS = r"^[\s\p{Z}\x{200B}\x{FEFF}]+|[\s\p{Z}\x{200B}\x{FEFF}]+$"
 LINK_KEYS = "STRUCT(kind VARCHAR, hash VARCHAR)[]"
 
 
@@ -36,7 +37,8 @@ def normalise_key(kind: str, expression: str, *, calling_code: str | None = None
         calling_code: the country's, for phone numbers that name none, such as "49"; without it they stay as they
             are, digits only.
     """
-    text = f"trim(({expression_sql(expression)})::VARCHAR)"
+    # Also what looks like a blank and is none, as pasted from a web page.
+    text = f"regexp_replace({plain_text(expression_sql(expression))}, '{_BLANKS}', '', 'g')"
     if kind == "email":
         text = f"lower({text})"
     elif kind == "phone":

@@ -14,7 +14,7 @@ import sqlglot
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from sqlglot import exp
 
-from models.masking import mask_patterns, mask_value
+from models.masking import SHORTEST_KEY, mask_name, mask_patterns, mask_value, mask_whole
 from models.schemas import (
     EVENT_KINDS,
     MONEY_COLUMNS,
@@ -179,9 +179,15 @@ def _whole_seconds(moment: str) -> str:
     )
 
 
+def plain_text(value: str) -> str:
+    """SQL of a value as text. An id stays the same in a file that types it as 17.0, as a gap makes some do."""
+    text = f"({value})::VARCHAR"
+    return f"CASE WHEN typeof({value}) IN ('DOUBLE', 'FLOAT') THEN regexp_replace({text}, '\\.0$', '') ELSE {text} END"
+
+
 def _typed(raw: str, kind: str, *, timezone: str) -> str:
     if kind == "VARCHAR":
-        return f"nullif(({raw})::VARCHAR, '')"
+        return f"nullif({plain_text(raw)}, '')"
     if kind == "TIMESTAMPTZ":
         return _timestamp(raw, timezone=timezone)
     return f"TRY_CAST(nullif(trim(({raw})::VARCHAR), '') AS {kind})"
@@ -190,6 +196,9 @@ def _typed(raw: str, kind: str, *, timezone: str) -> str:
 def _timestamp(raw: str, *, timezone: str) -> str:
     """Whole seconds in UTC; text or a timestamp that names no zone is read in the source's own."""
     text = f"nullif(trim(({raw})::VARCHAR), '')"
+    # The engine reads neither the words UTC and GMT nor a blank before the zone.
+    text = f"regexp_replace({text}, ' ?(UTC|GMT|z)$', 'Z')"
+    text = f"regexp_replace({text}, ' ([+-]\\d{{2}}(:?\\d{{2}})?)$', '\\1')"
     zoned = f"regexp_matches({text}, '\\d{{2}}:\\d{{2}}.*(Z|[+-]\\d{{2}}(:?\\d{{2}})?)$')"
     local = f"TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE '{timezone}'"
     return f"date_trunc('second', CASE WHEN {zoned} THEN TRY_CAST({text} AS TIMESTAMPTZ) ELSE {local} END)"
@@ -218,7 +227,8 @@ def map_rows(
             there.
 
     Returns:
-        SQL with a parameter `$latest` (no time may lie after it). It yields the canonical columns, `_link`,
+        SQL with a parameter `$latest` (no time may lie after it). It yields the canonical columns, `_content` (the
+        name of an event whose source has none: a hash of what it says, before money is converted), `_link`,
         `_filtered` (set aside by `where`), `_reasons` (list of text, empty for a good row), `_bad`, `_raw` (the raw
         row of a bad one as JSON, keys and addresses masked) and `_row`.
 
@@ -260,13 +270,22 @@ WITH mapped AS (
     _link, _row
   FROM {relation}
 ), judged AS (
-  SELECT mapped.*{money.values},
+  SELECT mapped.*{money.values}, {_content(source)} AS _content,
     CASE WHEN _filtered OR coalesce({faults}, NULL) IS NULL THEN []::VARCHAR[] ELSE
       list_filter([{faults}]::VARCHAR[], lambda r: r IS NOT NULL) END AS _reasons
   FROM mapped {money.join}
 )
 SELECT * EXCLUDE ({passing}), len(_reasons) > 0 AS _bad, CASE WHEN {shown} THEN {_raw_row(source)} END AS _raw
 FROM judged"""
+
+
+def _content(source: Source) -> str:
+    """A hash of the mapped row, for events of a source that has no ids of its own; else null."""
+    if source.table != "events" or "event_id" in source.columns:
+        return "NULL::VARCHAR"
+    names = [column.name for column in list_source_columns("events") if column.name in source.columns]
+    values = ", ".join(f'mapped."{name}"' for name in names)
+    return f"CASE WHEN NOT _filtered THEN sha256(json_array({values}, _link)::VARCHAR) END"
 
 
 def names_currency(source: Source) -> bool:
@@ -320,7 +339,7 @@ def check_columns(source: Source, columns: Iterable[str]) -> None:
             if used.lower() not in have:
                 raise ValueError(
                     f"sources.{source.name}: column '{used}' (for {target}) not found; "
-                    f"the source has: {', '.join(have.values())}"
+                    f"the source has: {', '.join(mask_name(name) for name in have.values())}"
                 )
 
 
@@ -356,6 +375,23 @@ def _broken_rules(source: Source, unreadable: Collection[str], *, kinds: Iterabl
         cases.append(f"CASE WHEN {_of_mapped(rule)}{guard} THEN '{rule.reason}' END")
     if source.table in PERSON_TABLES:
         cases.append(f"CASE WHEN _link IS NULL THEN '{NO_KEY}' END")
+    return [*cases, *_bare_keys(source)]
+
+
+def _bare_keys(source: Source) -> list[str]:
+    """One CASE for each text column that is read from the same raw columns as an identity key: it must not hold it."""
+    cases = []
+    for column in list_source_columns(source.table):
+        expression = source.columns.get(column.name)
+        if expression is None or column.type != "VARCHAR" or column.name in ("kind", "currency"):
+            continue
+        for kind, key in sorted(source.identity_keys.items()):
+            if columns_used(expression) & columns_used(key):
+                value = f"({_of_source_row(key)})::VARCHAR"
+                cases.append(
+                    f'CASE WHEN length({value}) >= {SHORTEST_KEY} AND contains(mapped."{column.name}", {value}) '
+                    f"THEN '{column.name}: holds the identity key {kind}; hash it: sha256(…)' END"
+                )
     return cases
 
 
@@ -416,7 +452,7 @@ def _pack(columns: Iterable[str]) -> str:
 
 
 def _to_json(columns: Iterable[str]) -> str:
-    pairs = ", ".join(f"{_literal(name)}, {_ROW}.{quote_name(name)}" for name in columns)
+    pairs = ", ".join(f"{_literal(name)}, {mask_whole(f'{_ROW}.{quote_name(name)}')}" for name in columns)
     return f"json_object({pairs})::VARCHAR"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 # RE2 (DuckDB) and Python read these alike.
@@ -10,6 +12,10 @@ EMAIL = r"[A-Za-z0-9._%+\-]+(?:@|%40)[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
 PHONE = r"(?:\+|%2[Bb])\d[\d ()/.\-]{6,}\d"
 # Without a country code only a number that is written like one: a bare run of digits may be an order or a product.
 NATIONAL_PHONE = r"^\s*(?:\(?0\d{1,5}\)?[ /\-]\d[\d \-]{4,}\d|\(?\d{3}\)?[ .\-]\d{3}[ .\-]\d{4})\s*$"
+
+
+# The value of a shorter key stands in other words by chance.
+SHORTEST_KEY = 4
 
 
 def looks_like_identifier(values: pd.Series) -> pd.Series:
@@ -35,6 +41,21 @@ def mask_patterns(text: str) -> str:
     return text
 
 
+def mask_whole(value: str) -> str:
+    """SQL of a value as JSON, in which a number that is written like a phone's, and whatever goes on over several
+    lines, gives way to a mask: behind a stray quote stand other people's rows."""
+    text = f"({value})::VARCHAR"
+    return (
+        f"CASE WHEN regexp_matches({text}, '{NATIONAL_PHONE}') THEN to_json('<phone>') "
+        f"WHEN contains({text}, chr(10)) THEN to_json('<lines>') ELSE to_json({value}) END"
+    )
+
+
+def mask_name(name: str) -> str:
+    """The name of a column, or its type, in which e-mail addresses and phone numbers are replaced."""
+    return re.sub(f"{PHONE}|{NATIONAL_PHONE}", "<phone>", re.sub(EMAIL, "<e-mail>", name))
+
+
 def mask_value(text: str, value: str, *, kind: str) -> str:
     """SQL of a text in which an identity key's own value is replaced; very short values would tear other words."""
-    return f"CASE WHEN length({value}) >= 4 THEN replace({text}, {value}, '<{kind}>') ELSE {text} END"
+    return f"CASE WHEN length({value}) >= {SHORTEST_KEY} THEN replace({text}, {value}, '<{kind}>') ELSE {text} END"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pandas as pd
 import pandera.pandas as pa
@@ -19,6 +20,8 @@ from models.masking import identifier_sql, looks_like_identifier
 
 Timestamp = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 EARLIEST = pd.Timestamp("1990-01-01", tz="UTC")
+# A campaign may be planned ahead, but not for another century.
+LATEST = pd.Timestamp("2100-01-01", tz="UTC")
 
 EVENT_KINDS = (
     "session", "page_view", "product_view", "search", "add_to_cart", "checkout", "purchase", "refund",
@@ -32,6 +35,18 @@ EVENT_KINDS = (
 def free_of(values: pd.Series, *, what: str) -> pd.Series:  # noqa: ARG001
     """No identifier of a person, an e-mail address or a phone number, stands in the column."""
     return ~looks_like_identifier(values)
+
+
+@register_check_method(statistics=["expected"])
+def one_line(values: pd.Series, *, expected: bool) -> pd.Series:  # noqa: ARG001
+    """A text does not go on in another line: behind a stray quote that would be other people's rows."""
+    return ~values.str.contains("\n", regex=False, na=False).astype(bool)
+
+
+@register_check_method(statistics=["first", "last"])
+def in_order(rows: pd.DataFrame, *, first: str, last: str) -> pd.Series:
+    """What ends does so no earlier than it began."""
+    return rows[first] <= rows[last]
 
 
 class Table(pa.DataFrameModel):
@@ -49,21 +64,21 @@ class Events(Table):
     """
 
     source: str
-    event_id: str = pa.Field(free_of="identifiers")
+    event_id: str = pa.Field(free_of="identifiers", one_line=True)
     customer_id: str
     occurred_at: Timestamp = pa.Field(ge=EARLIEST)
     kind: str
     value: float = pa.Field(ge=0, nullable=True)
     margin: float = pa.Field(nullable=True)
-    order_id: str = pa.Field(nullable=True, free_of="identifiers")
+    order_id: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
     quantity: float = pa.Field(ge=0, nullable=True)
     discount: float = pa.Field(ge=0, nullable=True)
-    category: str = pa.Field(nullable=True, free_of="identifiers")
-    session_id: str = pa.Field(nullable=True, free_of="identifiers")
+    category: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
+    session_id: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
     duration_s: float = pa.Field(ge=0, nullable=True)
-    device: str = pa.Field(nullable=True, free_of="identifiers")
-    channel: str = pa.Field(nullable=True, free_of="identifiers")
-    campaign_id: str = pa.Field(nullable=True, free_of="identifiers")
+    device: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
+    channel: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
+    campaign_id: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
     link_id: pd.Int64Dtype = pa.Field(nullable=True)
 
 
@@ -72,9 +87,9 @@ class Customers(Table):
 
     customer_id: str
     first_seen: Timestamp = pa.Field(ge=EARLIEST, nullable=True)
-    acquisition_channel: str = pa.Field(nullable=True, free_of="identifiers")
+    acquisition_channel: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
     acquisition_cost: float = pa.Field(ge=0, nullable=True)
-    country: str = pa.Field(nullable=True, free_of="identifiers")
+    country: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
     consent_profiling: pd.BooleanDtype = pa.Field(nullable=True)
     consent_marketing: pd.BooleanDtype = pa.Field(nullable=True)
     attributes: str = pa.Field(nullable=True, free_of="identifiers")
@@ -94,40 +109,43 @@ class Consents(Table):
 class Campaigns(Table):
     """What was sent, when, and what it was meant to move."""
 
-    campaign_id: str = pa.Field(free_of="identifiers")
-    name: str = pa.Field(free_of="identifiers")
-    channel: str = pa.Field(nullable=True, free_of="identifiers")
-    starts_at: Timestamp = pa.Field(ge=EARLIEST)
-    ends_at: Timestamp = pa.Field(ge=EARLIEST)
-    primary_metric: str = pa.Field(nullable=True, free_of="identifiers")
+    campaign_id: str = pa.Field(free_of="identifiers", one_line=True)
+    name: str = pa.Field(free_of="identifiers", one_line=True)
+    channel: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
+    starts_at: Timestamp = pa.Field(ge=EARLIEST, lt=LATEST)
+    ends_at: Timestamp = pa.Field(ge=EARLIEST, lt=LATEST)
+    primary_metric: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
     control_share: float = pa.Field(ge=0, le=1, nullable=True)
+
+    class Config:
+        in_order: ClassVar = {"first": "starts_at", "last": "ends_at"}  # a check of the whole row
 
 
 class Assignments(Table):
     """Who was in which arm of a campaign, in the segment they had when they were assigned."""
 
-    campaign_id: str = pa.Field(free_of="identifiers")
+    campaign_id: str = pa.Field(free_of="identifiers", one_line=True)
     customer_id: str
-    arm: str = pa.Field(free_of="identifiers")
+    arm: str = pa.Field(free_of="identifiers", one_line=True)
     assigned_at: Timestamp = pa.Field(ge=EARLIEST)
     segment_id: pd.Int64Dtype = pa.Field(nullable=True)
-    model_version: str = pa.Field(nullable=True, free_of="identifiers")
+    model_version: str = pa.Field(nullable=True, free_of="identifiers", one_line=True)
 
 
 class Costs(Table):
     """What a campaign cost on a day, in the shop's currency."""
 
-    campaign_id: str = pa.Field(free_of="identifiers")
-    arm: str = pa.Field(free_of="identifiers")
-    day: pa.Date
+    campaign_id: str = pa.Field(free_of="identifiers", one_line=True)
+    arm: str = pa.Field(free_of="identifiers", one_line=True)
+    day: pa.Date = pa.Field(ge=EARLIEST.date(), lt=LATEST.date())
     amount: float = pa.Field(ge=0)
 
 
 class Rates(Table):
     """What one unit of a currency is worth in the shop's own, from a day on."""
 
-    currency: str = pa.Field(free_of="identifiers")
-    day: pa.Date
+    currency: str = pa.Field(free_of="identifiers", one_line=True)
+    day: pa.Date = pa.Field(ge=EARLIEST.date(), lt=LATEST.date())
     rate: float = pa.Field(gt=0)
 
 
@@ -214,8 +232,8 @@ class RowRule:
 def row_rules(table: str, *, kinds: Iterable[str] = EVENT_KINDS) -> tuple[RowRule, ...]:
     """The contract of a table as SQL over its typed columns and a parameter `$latest`, the latest believable time.
 
-    A column that must not be empty, a number that is not finite, a value out of range, a time in the future and
-    an event kind nobody declared each give one rule. The rules are read off the pandera model.
+    A column that must not be empty, a number that is not finite, a value out of range, a time in the future, an
+    end before its beginning and an event kind nobody declared each give one rule. They are read off the pandera model.
     """
     schema = SCHEMAS[table].to_schema()
     rules: list[RowRule] = []
@@ -226,12 +244,15 @@ def row_rules(table: str, *, kinds: Iterable[str] = EVENT_KINDS) -> tuple[RowRul
             rules.append(
                 RowRule(column.name, f'NOT isfinite("{column.name}")', f"{column.name}: not a finite number")
             )
+        if column.type == "TIMESTAMPTZ" and column.name in SOURCE_COLUMNS.get(table, {}):
+            rules.append(_bound_rule(column.name, "<", EARLIEST, "below"))
         if column.type == "TIMESTAMPTZ" and column.name not in ("starts_at", "ends_at"):
             rules.append(
                 RowRule(column.name, f'"{column.name}" > $latest', f"{column.name}: lies in the future")
             )
         if column.name in schema.columns:
             rules += [_check_rule(column.name, check) for check in schema.columns[column.name].checks]
+    rules += [_check_rule("", check) for check in schema.checks]
     if table == "events":
         known = ", ".join(f"'{kind}'" for kind in sorted(kinds))
         rules.append(RowRule("kind", f'"kind" NOT IN ({known})', "kind: unknown"))
@@ -243,6 +264,11 @@ def _check_rule(column: str, check: Any) -> RowRule:
     name = f'"{column}"'
     if check.name == "free_of":
         return RowRule(column, identifier_sql(name), f"{column}: holds an e-mail address or a phone number")
+    if check.name == "one_line":
+        return RowRule(column, f"contains({name}, chr(10))", f"{column}: goes on over several lines")
+    if check.name == "in_order":
+        first, last = (check.statistics[end] for end in ("first", "last"))
+        return RowRule(last, f'"{last}" < "{first}"', f"{last}: lies before {first}")
     if check.name == "isin":
         allowed = sorted(check.statistics["allowed_values"])
         listed = ", ".join(f"'{value}'" for value in allowed)
@@ -251,9 +277,15 @@ def _check_rule(column: str, check: Any) -> RowRule:
         "greater_than_or_equal_to": (check.statistics.get("min_value"), "<", "below"),
         "less_than_or_equal_to": (check.statistics.get("max_value"), ">", "above"),
         "greater_than": (check.statistics.get("min_value"), "<=", "not above"),
+        "less_than": (check.statistics.get("max_value"), ">=", "not below"),
     }.get(check.name, (None, "", ""))
     if bound is None:
         raise ValueError(f"{column}: the check '{check.name}' has no SQL form; add one to _check_rule")
-    if isinstance(bound, pd.Timestamp):
-        return RowRule(column, f"{name} {sign} TIMESTAMPTZ '{bound}'", f"{column}: {word} {bound:%Y-%m-%d}")
-    return RowRule(column, f"{name} {sign} {bound}", f"{column}: {word} {bound:g}")
+    return _bound_rule(column, sign, bound, word)
+
+
+def _bound_rule(column: str, sign: str, bound: pd.Timestamp | date | float, word: str) -> RowRule:
+    if isinstance(bound, date):
+        kind = "TIMESTAMPTZ" if isinstance(bound, pd.Timestamp) else "DATE"
+        return RowRule(column, f"\"{column}\" {sign} {kind} '{bound}'", f"{column}: {word} {bound:%Y-%m-%d}")
+    return RowRule(column, f'"{column}" {sign} {bound}', f"{column}: {word} {bound:g}")

@@ -54,9 +54,13 @@ class Ledger:
             self.columns[delivery.source] = columns
 
 
-def name_batch(delivery: Delivery) -> str:
-    """The id by which a table's transactions know a file that was taken in."""
-    return f"{delivery.source}/{delivery.name}@{delivery.fingerprint}"
+def name_batch(delivery: Delivery, *, attempt: int, is_file: bool) -> str:
+    """The id by which a table's transactions know a delivery that was taken in.
+
+    A file is the same whenever it is read; what a database answers is new each time.
+    """
+    name = f"{delivery.source}/{delivery.name}@{delivery.fingerprint}"
+    return name if is_file else f"{name}#{attempt}"
 
 
 def read_ledger(lake: Lake) -> Ledger:

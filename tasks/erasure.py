@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,18 +37,23 @@ def erase_customer(lake: Lake, *, key_kind: str, key_hash: str, receipt_id: str)
     earlier versions of the tables held is removed by `purge_history`, once this run is on record.
 
     Raises:
-        LookupError: nobody known holds the key, and nobody erased did.
+        LookupError: nobody known holds the key, and nobody erased did; or so many do that it names nobody.
     """
     keys = _find_keys(lake, kind=key_kind, key=key_hash)
     now = datetime.now(UTC).replace(microsecond=0)
-    if keys.empty:
+    if keys["shared"].astype(bool).to_numpy()[(keys["key_hash"] == key_hash).to_numpy()].any():
+        raise LookupError(
+            f"this {key_kind} is shared by so many people that it names nobody; give another key of the person"
+        )
+    # A shared key is other people's as well.
+    own = keys.loc[~keys["shared"].astype(bool), ["key_kind", "key_hash"]]
+    own = _add_refused_keys(lake, own, named=(key_kind, key_hash))
+    if own.empty:
         if key_hash not in list_suppressed(lake):
             raise LookupError(f"nobody known holds this {key_kind}; check how it is written, and its kind")
         return Receipt(receipt_id, now, {})
     people = _find_names(lake, keys["customer_id"].unique().tolist())
-    # A shared key is other people's as well.
-    own = keys[~keys["shared"].astype(bool)]
-    suppressed = own.assign(erased_at=now)[["key_kind", "key_hash", "erased_at"]]
+    suppressed = own.assign(erased_at=now)
     rows = {
         "quarantine": _remove_refused(lake, own["key_hash"].tolist()),
         "merges": _remove_merges(lake, people),
@@ -108,6 +114,28 @@ def _remove_refused(lake: Lake, key_hashes: list[str]) -> int:
         )
         lake.overwrite("quarantine", kept.to_arrow_table())
     return int(row[0]) if row else 0
+
+
+def _add_refused_keys(lake: Lake, own: pd.DataFrame, *, named: tuple[str, str]) -> pd.DataFrame:
+    """The person's keys, with those that stand beside them in quarantine and beside nobody else's."""
+    if not lake.has("quarantine"):
+        return own
+    told = lake.table("quarantine")["keys"].to_pyarrow().to_pylist()
+    rows = [{(key["kind"], key["hash"]) for key in json.loads(keys)} for keys in told if keys]
+    found = set(own.itertuples(index=False, name=None))
+    if any(named in row for row in rows):
+        found.add(named)
+    beside = set().union(*(row for row in rows if row & found)) - found - _list_known_keys(lake)
+    while stray := {key for row in rows if not row <= found | beside for key in row & beside}:
+        beside -= stray
+    return pd.DataFrame(sorted(found | beside), columns=["key_kind", "key_hash"], dtype="str")
+
+
+def _list_known_keys(lake: Lake) -> set[tuple[str, str]]:
+    if not lake.has("identities"):
+        return set()
+    known = lake.table("identities").select("key_kind", "key_hash").to_pandas()
+    return set(known.itertuples(index=False, name=None))
 
 
 def list_suppressed(lake: Lake) -> set[str]:

@@ -17,7 +17,6 @@ from models.rollups import Rollups
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.rollups import NoEventsError, read_rollups
-from tasks.rollups import roll_up_events as roll_up_events
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,12 +241,15 @@ def _move_by_link(lake: Lake, name: str) -> None:
 
 
 def _move_assignments(lake: Lake) -> None:
-    """Who was assigned twice under two names keeps the first assignment."""
+    """Who was assigned to an arm twice under two names keeps the first assignment.
+
+    Two arms stay two: whoever was in both has to be seen, to be left out of the comparison.
+    """
     con = lake.engine.con
     source = lake.relation("assignments")
     rows = con.execute(
         "SELECT * FROM (SELECT a.* REPLACE (coalesce(m.customer_id, a.customer_id) AS customer_id) "
         f"FROM {source} a LEFT JOIN identity_merges m ON m.old_customer_id = a.customer_id) "
-        "QUALIFY row_number() OVER (PARTITION BY campaign_id, customer_id ORDER BY assigned_at, arm) = 1"
+        "QUALIFY row_number() OVER (PARTITION BY campaign_id, customer_id, arm ORDER BY assigned_at) = 1"
     )
     lake.overwrite("assignments", rows.to_arrow_table())

@@ -17,14 +17,22 @@ from models.mapping import Source, names_currency
 from tasks.deliveries import Ledger, list_waiting, name_batch, open_delivery, read_ledger, remember
 from tasks.events import add_events
 from tasks.identities import resolve_customers
-from tasks.intake import Intake, SourceCount
+from tasks.intake import Intake, SourceCount, read_last_intake
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
 from tasks.quarantine import release_retried, scan_quarantined, store_bad_rows
-from tasks.references import check_references, set_aside_forgotten
+from tasks.references import check_references, remember_forgotten, set_aside_forgotten
 from tasks.sources import SourceError
-from tasks.staging import ShopRules, StagedDelivery, Staging, describe_columns, prepare_rates, sort_sources
+from tasks.staging import (
+    ShopRules,
+    StagedDelivery,
+    Staging,
+    describe_columns,
+    mask_names,
+    prepare_rates,
+    sort_sources,
+)
 from tasks.upserts import UPSERTED, stage_consents_of_customers, update_customers, upsert
 
 
@@ -33,10 +41,10 @@ def ingest_sources(lake: Lake, sources: Sequence[Source], *, base: str, rules: S
     """Take in every delivery that has not been taken in before, and say what became of its rows.
 
     Raises:
-        SourceError: a source cannot be read, or more of its rows are bad than its `max_bad_share` allows;
-            nothing has been written then.
+        SourceError: a source cannot be read, more of its rows are bad than its `max_bad_share` allows, or the lake's
+            money is in another currency; nothing has been written then.
     """
-    intake = Intake(by_source={source.name: SourceCount() for source in sources})
+    intake = _start_intake(lake, sources, rules)
     ledger = read_ledger(lake)
     staging = _open_staging(lake, rules)
     batches: list[str] = []
@@ -53,7 +61,7 @@ def ingest_sources(lake: Lake, sources: Sequence[Source], *, base: str, rules: S
 @task(name="retry quarantine", cache_policy=NO_CACHE, persist_result=False)
 def retry_quarantined(lake: Lake, sources: Sequence[Source], *, rules: ShopRules) -> Intake:
     """Map the rows in quarantine again, as the configuration stands now, and take in those that are good."""
-    intake = Intake(by_source={source.name: SourceCount() for source in sources})
+    intake = _start_intake(lake, sources, rules)
     if not lake.has("quarantine"):
         return intake
     staging = _open_staging(lake, rules)
@@ -61,12 +69,18 @@ def retry_quarantined(lake: Lake, sources: Sequence[Source], *, rules: ShopRules
     retried = []
     for source in sort_sources(sources):
         _prepare_money(lake, staging, source)
-        staged = staging.add(source, scan_quarantined(lake, source), file="quarantine", told_at=now)
-        _count_staged(intake.by_source[source.name], staged)
+        read = 0
+        for retry in scan_quarantined(lake, source):
+            if retry.unreadable:
+                intake.warnings.append(_explain_unreadable(source, retry.unreadable))
+                continue
+            staged = staging.add(retry.source, [retry.scan], file="quarantine", told_at=now)
+            _count_staged(intake.by_source[source.name], staged)
+            read += staged.read
         lake.engine.con.execute(
             f'CREATE OR REPLACE TEMP TABLE "retried {source.name}" AS SELECT * FROM retried_rows'
         )
-        if staged.read:
+        if read:
             retried.append(source)
     _take_in(lake, staging, intake)
     for source in retried:
@@ -77,6 +91,29 @@ def retry_quarantined(lake: Lake, sources: Sequence[Source], *, rules: ShopRules
     return _finish(staging, intake)
 
 
+def _start_intake(lake: Lake, sources: Sequence[Source], rules: ShopRules) -> Intake:
+    before = read_last_intake(lake)
+    if (currency := before.get("currency", rules.currency)) != rules.currency:
+        raise SourceError(
+            f'currency = "{rules.currency}", but the lake holds money in {currency}; give the shop another home, or '
+            f'leave the currency and map a column "currency" with a source of rates'
+        )
+    by_source = {source.name: SourceCount() for source in sources}
+    return Intake(
+        timezone=rules.timezone,
+        former_timezone=before.get("timezone"),
+        currency=rules.currency,
+        by_source=by_source,
+    )
+
+
+def _explain_unreadable(source: Source, columns: tuple[str, ...]) -> str:
+    return (
+        f"sources.{source.name}: refused rows stay in quarantine, because {', '.join(columns)} reads what was not kept "
+        "of them (identity keys never are); let the source deliver them again under another file name"
+    )
+
+
 def _open_staging(lake: Lake, rules: ShopRules) -> Staging:
     return Staging(lake.engine.con, lake.scratch, rules)
 
@@ -84,7 +121,7 @@ def _open_staging(lake: Lake, rules: ShopRules) -> Staging:
 def _stage_new(
     lake: Lake, staging: Staging, source: Source, ledger: Ledger, intake: Intake, *, base: str
 ) -> list[str]:
-    """Stage what a source has that is new, and name the files of events among it."""
+    """Stage what a source has that is new, and name the batches of events among it."""
     waiting, found = list_waiting(source, ledger, base=base)
     if not waiting:
         intake.warnings.append(f"sources.{source.name}: nothing new in {found} file(s)")
@@ -103,13 +140,20 @@ def _stage_new(
             intake.schema_changes += describe_columns(
                 source, staged.columns, known=known, sparse=reading.sparse
             )
-        columns = (known | staged.columns) if reading.sparse else staged.columns
+        columns = mask_names((known | staged.columns) if reading.sparse else staged.columns)
         ledger.record(delivery, fingerprint=reading.fingerprint, columns=columns, rows=staged.read)
         _count_staged(count, staged)
         total += staged.read
+        if staged.swallowed:
+            intake.warnings.append(
+                f"sources.{source.name}: {staged.swallowed:,} line(s) of {delivery.name} lie within a quoted value; "
+                "if rows are missing, look for a stray quote"
+            )
     if total == 0 and source.query is None:
         intake.warnings.append(f"sources.{source.name}: {len(waiting)} new file(s) hold no rows")
-    return [name_batch(delivery) for delivery in waiting if source.table == "events" and source.query is None]
+    if source.table != "events":
+        return []
+    return [name_batch(d, attempt=lake.attempt, is_file=source.query is None) for d in waiting]
 
 
 def _prepare_money(lake: Lake, staging: Staging, source: Source) -> None:
@@ -139,6 +183,7 @@ def _take_in(
     check_references(lake, intake)
     for source in refuse:
         _refuse_bad_source(staging.con, source, intake.by_source[source.name])
+    remember_forgotten(lake)
     limit = staging.rules.identity.max_people_per_key
     intake.identity = resolve_customers(lake, max_people=limit)
     if shared := intake.identity.shared:
@@ -162,12 +207,17 @@ def _refuse_bad_source(con: duckdb.DuckDBPyConnection, source: Source, count: So
         f"FROM staged_{source.table} WHERE _source = $name) GROUP BY reason ORDER BY rows DESC, reason LIMIT 5",
         {"name": source.name},
     ).fetchall()
-    commonest = "; ".join(f"{rows:,} × {reason}" for reason, rows, _example in reasons)
+    commonest = "; ".join(
+        f"{rows:,} × {reason}, such as {_shorten(str(example))}" for reason, rows, example in reasons
+    )
     raise SourceError(
         f"sources.{source.name}: {count.quarantined:,} of {considered:,} rows are bad "
-        f"({count.quarantined / considered:.1%}, allowed max_bad_share = {source.max_bad_share:g}): {commonest}. "
-        f"First example: {str(reasons[0][2])[:300]}"
+        f"({count.quarantined / considered:.1%}, allowed max_bad_share = {source.max_bad_share:g}): {commonest}"
     )
+
+
+def _shorten(row: str, *, longest: int = 200) -> str:
+    return row if len(row) <= longest else f"{row[:longest]}…"
 
 
 def _finish(staging: Staging, intake: Intake) -> Intake:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tasks.identities import IdentityChanges
+from tasks.lake import Lake
 from tasks.rollups import EventChanges
 
 
@@ -31,8 +33,11 @@ class SourceCount:
 
 @dataclass(slots=True)
 class Intake:
-    """What one ingestion did."""
+    """What one ingestion did, and in which timezone and currency."""
 
+    timezone: str = "UTC"
+    former_timezone: str | None = None
+    currency: str = "EUR"
     by_source: dict[str, SourceCount] = field(default_factory=dict)
     identity: IdentityChanges = field(default_factory=IdentityChanges)
     new_files: tuple[str, ...] = ()
@@ -42,7 +47,7 @@ class Intake:
     @property
     def changes(self) -> EventChanges:
         """What happened to the events, for the rollups."""
-        return EventChanges(new_files=self.new_files, moved=self.identity.moved)
+        return EventChanges(self.new_files, self.identity.moved, self.former_timezone)
 
     def count_new(self, offered: dict[str, int], new: dict[str, int]) -> None:
         """Of the good rows each source offered some were new; the others the lake had already."""
@@ -70,6 +75,8 @@ class Intake:
         }
         return {
             **total,
+            "timezone": self.timezone,
+            "currency": self.currency,
             "by_source": {name: asdict(count) for name, count in sorted(self.by_source.items())},
             "merges": self.identity.merges,
             "splits": self.identity.splits,
@@ -77,3 +84,12 @@ class Intake:
             "schema_changes": self.schema_changes,
             "warnings": self.warnings,
         }
+
+
+def read_last_intake(lake: Lake) -> dict[str, Any]:
+    """What the last finished run that took anything in said of it; empty where there is none."""
+    for summary in reversed(lake.runs()["summary"].to_pylist()):
+        told: dict[str, Any] = json.loads(summary)
+        if (intake := told.get("ingest", told)).get("timezone"):
+            return dict(intake)
+    return {}

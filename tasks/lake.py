@@ -25,12 +25,16 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from filelock import FileLock, Timeout
 
 from models.derived_schemas import check_batch, has_contract
+from models.mapping import quote_name
 from tasks.engines import EngineSettings, connect_analytics, connect_engine, read_parquet
 
 # Deleted values must not live on in old log entries or files: nothing is kept for its own sake.
 _TABLE_CONFIGURATION = {
     "delta.logRetentionDuration": "interval 0 days",
     "delta.deletedFileRetentionDuration": "interval 0 days",
+    # Entries go when a person is forgotten, not whenever Delta makes a checkpoint: the version that `runs` names
+    # must stay readable while a later run is at work, and be there to return to should that run die.
+    "delta.enableExpiredLogCleanup": "false",
 }
 # Tables that grow with every week lie in one folder a month, so that a change rewrites months and not years.
 PARTITIONED = {
@@ -45,6 +49,7 @@ MONTH = "month"
 _WRITING = WriterProperties(compression="LZ4_RAW", max_row_group_size=200_000)
 _RUN_COUNTER = "segmentwerk.run"
 BATCH_ROWS = 200_000
+ERASING_FLOW = "forget-customer"
 _RUNS = pyarrow.schema(
     [
         ("run_id", pyarrow.string()),
@@ -118,7 +123,8 @@ class Lake:
 
     def relation(self, name: str, *, months: Collection[int] | None = None) -> str:
         """The table as a name that stands in SQL for DuckDB."""
-        return f'"{self.table(name, months=months).get_name()}"'
+        # A table without files has the name of its schema before its own.
+        return ".".join(quote_name(part) for part in self.table(name, months=months).get_name().split("."))
 
     def files(self, name: str, *, months: Collection[int] | None = None) -> list[str]:
         """The Parquet files the table consists of, or those of its months. They do not hold the month itself."""
@@ -353,9 +359,10 @@ def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Itera
         lake.scratch.mkdir(parents=True)
         lake.engine.raw_sql(f"SET temp_directory = '{lake.scratch}'")
         _undo_unfinished(lake)
+        _finish_erasure(lake)
         yield lake
-        shutil.rmtree(lake.scratch, ignore_errors=True)
     finally:
+        shutil.rmtree(scratch_folder(home), ignore_errors=True)
         lock.release()
 
 
@@ -383,6 +390,15 @@ def _undo_unfinished(lake: Lake) -> None:
         elif delta.version() != visible:
             delta.restore(visible)
             lake.versions[name] = DeltaTable(lake.uri(name)).version()
+
+
+def _finish_erasure(lake: Lake) -> None:
+    """The history of who was forgotten last goes even if the run that forgot them died on the way."""
+    runs = lake.runs()
+    if len(runs) and runs["flow"][-1].as_py() == ERASING_FLOW:
+        last = runs.slice(len(runs) - 1).to_pylist()[0]
+        run = Run(last["run_id"], last["flow"], last["as_of"], last["started_at"])
+        lake.purge_history(run, json.loads(last["summary"]))
 
 
 def _tables_on_disk(lake: Lake) -> list[str]:

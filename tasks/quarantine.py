@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from models.keys import LINK_KEYS
-from models.mapping import Source, quote_name, read_columns
+from models.mapping import Source, columns_used, quote_name
 from models.schemas import SCHEMAS
 from tasks.lake import BATCH_ROWS, Lake
 from tasks.sources import Scan, quote
@@ -48,8 +49,23 @@ def store_bad_rows(lake: Lake) -> None:
         lake.append("quarantine", con.execute(f"SELECT {_COLUMNS} FROM new_bad").to_arrow_reader(BATCH_ROWS))
 
 
-def scan_quarantined(lake: Lake, source: Source) -> Iterator[Scan]:
-    """The refused rows of a source that can be mapped again, by the columns they came with.
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Refused rows of a source that had the same columns, and the part of its mapping that reads no more than these.
+
+    Attributes:
+        source: the source without the keys and the condition that read what was not kept. The rows bring their own
+            keys, and they met the condition when they were read first.
+        unreadable: the columns of the mapping that cannot be read from what was kept; such rows stay where they are.
+    """
+
+    source: Source
+    scan: Scan
+    unreadable: tuple[str, ...]
+
+
+def scan_quarantined(lake: Lake, source: Source) -> Iterator[Retry]:
+    """The refused rows of a source that can be mapped again, by the columns that were kept of them.
 
     Leaves `retried_rows` (_row, row_hash) in the engine.
     """
@@ -59,18 +75,34 @@ def scan_quarantined(lake: Lake, source: Source) -> Iterator[Scan]:
         f'"row", columns, keys FROM {lake.relation("quarantine")} WHERE source = $name AND columns IS NOT NULL',
         {"name": source.name},
     )
-    shapes = con.execute("SELECT DISTINCT columns FROM retried_rows ORDER BY columns").fetchall()
-    needed = read_columns(source)
-    for (columns,) in shapes:
-        kept = {name: _read(name, kind) for name, kind in json.loads(columns).items()}
-        # What was not kept of the row is not known any more.
-        unknown = {name: "NULL::VARCHAR" for name in needed if name.lower() not in {k.lower() for k in kept}}
-        values = "".join(f"{value} AS {quote_name(name)}, " for name, value in (kept | unknown).items())
-        yield Scan(
-            rows=f"SELECT {values}coalesce(from_json(keys, '{_KEYS_SHAPE}'), [])::{LINK_KEYS} AS _stored, _row "
-            f"FROM retried_rows WHERE columns = {quote(columns)}",
-            stored_keys=True,
+    shapes = con.execute(
+        'SELECT DISTINCT columns, json_keys("row") AS kept FROM retried_rows ORDER BY ALL'
+    ).fetchall()
+    for columns, kept in shapes:
+        told = {name.lower(): kind for name, kind in json.loads(columns).items()}
+        # A column that a sparse file left out has no type of its own.
+        types = {name: told.get(name.lower(), "VARCHAR") for name in kept}
+        known = {name.lower() for name in types}
+        values = "".join(f"{_read(name, kind)} AS {quote_name(name)}, " for name, kind in types.items())
+        listed = ", ".join(quote(name) for name in kept)
+        rows = (
+            f"SELECT {values}coalesce(from_json(keys, '{_KEYS_SHAPE}'), [])::{LINK_KEYS} AS _stored, _row "
+            f'FROM retried_rows WHERE columns = {quote(columns)} AND json_keys("row") = [{listed}]::VARCHAR[]'
         )
+        unreadable = tuple(
+            name for name, expression in source.columns.items() if not _reads_only(expression, known)
+        )
+        yield Retry(_reduce(source, known), Scan(rows, stored_keys=True), unreadable)
+
+
+def _reads_only(expression: str, known: set[str]) -> bool:
+    return {name.lower() for name in columns_used(expression)} <= known
+
+
+def _reduce(source: Source, known: set[str]) -> Source:
+    keys = {kind: sql for kind, sql in source.identity_keys.items() if _reads_only(sql, known)}
+    where = source.where if source.where and _reads_only(source.where, known) else None
+    return source.model_copy(update={"identity_keys": keys, "where": where})
 
 
 _KEYS_SHAPE = '[{"kind":"VARCHAR","hash":"VARCHAR"}]'

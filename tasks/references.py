@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import duckdb
 
 from models.schemas import PERSON_TABLES
@@ -14,15 +16,16 @@ _EXAMPLES = 3
 
 
 def set_aside_forgotten(lake: Lake, staging: Staging, intake: Intake) -> None:
-    """Rows of people who asked to be forgotten are not taken in again, not even into quarantine."""
+    """Rows of people who asked to be forgotten are not taken in again, not even into quarantine.
+
+    Leaves `forgotten_keys` (key_kind, key_hash) in the engine: keys that came to light as theirs.
+    """
     con = lake.engine.con
     staging.finish()
+    con.execute("CREATE OR REPLACE TEMP TABLE forgotten_keys (key_kind VARCHAR, key_hash VARCHAR)")
     if not lake.has("suppressions"):
         return
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE forgotten_here AS SELECT DISTINCT link_id FROM new_links "
-        f"SEMI JOIN {lake.relation('suppressions')} USING (key_kind, key_hash)"
-    )
+    _find_forgotten(lake)
     for table in PERSON_TABLES:
         theirs = con.execute(
             "SELECT _source, count(*), count(*) FILTER (_bad) FROM "
@@ -33,6 +36,48 @@ def set_aside_forgotten(lake: Lake, staging: Staging, intake: Intake) -> None:
             intake.by_source[source].quarantined -= bad
     con.execute("INSERT INTO forgotten_links FROM forgotten_here")
     staging.finish()
+
+
+def _find_forgotten(lake: Lake) -> None:
+    """`forgotten_here`, the links of somebody forgotten.
+
+    A key that stands beside one of theirs and otherwise alone is theirs too, and joins `forgotten_keys`. One that
+    stands beside a stranger's, or that somebody known has, is not: it may be a tablet in the shop.
+    """
+    con = lake.engine.con
+    suppressed = f"SELECT key_kind, key_hash FROM {lake.relation('suppressions')}"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE forgotten_here AS "
+        f"SELECT DISTINCT link_id FROM new_links SEMI JOIN ({suppressed}) USING (key_kind, key_hash)"
+    )
+    known = suppressed
+    if lake.has("identities"):
+        known += f" UNION ALL SELECT key_kind, key_hash FROM {lake.relation('identities')}"
+    con.execute(
+        "INSERT INTO forgotten_keys SELECT DISTINCT key_kind, key_hash FROM new_links "
+        f"SEMI JOIN forgotten_here USING (link_id) ANTI JOIN ({known}) USING (key_kind, key_hash)"
+    )
+    theirs = f"{suppressed} UNION ALL FROM forgotten_keys"
+    strangers = f"SELECT link_id FROM new_links ANTI JOIN ({theirs}) USING (key_kind, key_hash)"
+    stray = f"SELECT (key_kind, key_hash) FROM new_links WHERE link_id IN ({strangers})"
+    while True:
+        row = con.execute(f"DELETE FROM forgotten_keys WHERE (key_kind, key_hash) IN ({stray})").fetchone()
+        if not row or not row[0]:
+            break
+    con.execute(
+        "INSERT INTO forgotten_here SELECT DISTINCT link_id FROM new_links "
+        "SEMI JOIN forgotten_keys USING (key_kind, key_hash) ANTI JOIN forgotten_here USING (link_id)"
+    )
+
+
+def remember_forgotten(lake: Lake) -> None:
+    """Put the keys that came to light among those that are not let in."""
+    rows = lake.engine.con.execute(
+        "SELECT key_kind, key_hash, $now::TIMESTAMPTZ AS erased_at FROM forgotten_keys ORDER BY ALL",
+        {"now": datetime.now(UTC).replace(microsecond=0)},
+    ).to_arrow_table()
+    if len(rows):
+        lake.append("suppressions", rows)
 
 
 def check_references(lake: Lake, intake: Intake) -> None:

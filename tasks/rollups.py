@@ -40,22 +40,12 @@ class EventChanges:
     Attributes:
         new_files: Parquet files of the lake that hold exactly the events it added.
         moved: customers whose events changed hands by a merge or a split, on either side.
+        timezone: the one that days were told apart in until now, where there is one.
     """
 
     new_files: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
-
-
-@task(name="roll up anew", cache_policy=NO_CACHE, persist_result=False)
-def roll_up_events(lake: Lake, *, timezone: str) -> None:
-    """Build the rollup tables from all events.
-
-    Raises:
-        NoEventsError: none have been accepted yet.
-    """
-    if not lake.has("events"):
-        raise NoEventsError("no events have been accepted yet; look at `segmentwerk check --preview 5`")
-    _build(lake, timezone=timezone)
+    timezone: str | None = None
 
 
 @task(name="roll up", cache_policy=NO_CACHE, persist_result=False)
@@ -68,11 +58,11 @@ def update_rollups(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
     Args:
         lake: its events hold the changes already.
         changes: what happened to the events since the rollups were last in step.
-        timezone: the shop's own, the same as ever: another one calls for `roll_up_events`.
+        timezone: the shop's own. Where it is another than before, all days are told apart anew.
     """
     if not lake.has("events"):
         return
-    if not _are_current(lake):
+    if not _are_current(lake) or changes.timezone not in (None, timezone):
         _build(lake, timezone=timezone)
     elif changes.new_files or changes.moved:
         _update(lake, changes, timezone=timezone)

@@ -20,10 +20,12 @@ import duckdb
 from models.identity import hmac_pads
 from models.keys import LINK_KEYS, IdentitySettings, join_links, select_links
 from models.mapping import RATES, Source, check_columns, expression_sql, map_rows, quote_name, read_columns
+from models.masking import mask_name
 from models.schemas import EVENT_KINDS, SCHEMAS, list_source_columns
 from tasks.sources import Scan, SourceError, first_line, quote
 
-CLOCK_TOLERANCE = timedelta(days=1)
+# Clocks differ by minutes; what lies hours ahead was read in the wrong time zone.
+CLOCK_TOLERANCE = timedelta(hours=1)
 _JSON_NUMBERS = {"BIGINT", "UBIGINT", "DOUBLE"}
 # Names that the rows get on their way; a source's own columns must be called otherwise.
 _RESERVED = re.compile(r"_(row|link|stored|source_row|filtered|reasons|raw|k\d+|unread_.*)", re.IGNORECASE)
@@ -57,12 +59,19 @@ class ShopRules:
 
 @dataclass(frozen=True, slots=True)
 class StagedDelivery:
-    """What became of one delivery: its rows, and the columns it came with (name to type)."""
+    """What became of one delivery.
+
+    Attributes:
+        read, filtered, bad: its rows.
+        columns: what it came with, name to type.
+        swallowed: lines that are no rows of their own, because a quoted value goes on over them.
+    """
 
     read: int
     filtered: int
     bad: int
     columns: dict[str, str]
+    swallowed: int = 0
 
 
 @dataclass(slots=True)
@@ -103,7 +112,7 @@ class Staging:
         Raises:
             SourceError: it cannot be read, or an expression does not fit it.
         """
-        read = filtered = bad = 0
+        read = filtered = bad = swallowed = 0
         columns: dict[str, str] = {}
         for scan in scans:
             if scan.rows:
@@ -121,7 +130,10 @@ class Staging:
                 read, filtered, bad = (a + b for a, b in zip((read, filtered, bad), counts, strict=True))
             lost = self._stage_lost(source, scan, file=file) if scan.lost else 0
             read, bad = read + lost, bad + lost
-        return StagedDelivery(read=read, filtered=filtered, bad=bad, columns=columns)
+            if scan.lines:
+                row = self.con.execute(scan.lines).fetchone()
+                swallowed = max(0, int(row[0] if row else 0) - read)
+        return StagedDelivery(read=read, filtered=filtered, bad=bad, columns=columns, swallowed=swallowed)
 
     def show(self, source: Source, scan: Scan, *, rows: int) -> Any:
         """What the first rows become: a frame of canonical columns, `_keys` and the reasons they would be refused."""
@@ -217,10 +229,10 @@ class Staging:
             source, scan, known={n: k for n, k in known.items() if n.lower() in needed}, rows=rows
         )
         mapped = self._map(source, _described(self.con, "filled_rows"))
-        kept = {name: kind for name, kind in columns.items() if name.lower() in needed}
+        kept = mask_names({name: kind for name, kind in columns.items() if name.lower() in needed})
         marks = (
             f"{quote(source.name)} AS _source, {quote(file)} AS _file, {quote(json.dumps(kept))} AS _columns, "
-            f"TIMESTAMPTZ '{told_at.isoformat()}' AS _told_at, {_content(source)} AS _content"
+            f"TIMESTAMPTZ '{told_at.isoformat()}' AS _told_at"
         )
         self._write(source.table, f"SELECT *, {marks} FROM ({mapped})", latest=self.latest)
         self.con.execute(
@@ -291,17 +303,6 @@ def _columns_needed(source: Source) -> set[str]:
     return {name.lower() for name in read_columns(source)}
 
 
-def _content(source: Source) -> str:
-    """Where a source has no event ids, a hash of the mapped row serves."""
-    if source.table != "events" or "event_id" in source.columns:
-        return "NULL::VARCHAR"
-    names = [column.name for column in list_source_columns("events") if column.name != "event_id"]
-    values = ", ".join(f'coalesce("{name}"::VARCHAR, chr(0))' for name in names)
-    return (
-        f"CASE WHEN NOT _filtered THEN sha256(concat_ws('|', {values}, coalesce(_link::VARCHAR, chr(0)))) END"
-    )
-
-
 def _named(query: str, **parameters: Any) -> dict[str, Any]:
     """Those of the parameters that the query names: DuckDB refuses others."""
     return {name: value for name, value in parameters.items() if f"${name}" in query}
@@ -316,6 +317,7 @@ def describe_columns(
     only a column that the mapping reads is missed there, and numbers are numbers.
     """
     needed = _columns_needed(source)
+    columns, known = mask_names(columns), mask_names(known)
     for name, kind in columns.items():
         if name not in known:
             yield f"sources.{source.name}: new column '{name}' ({kind})"
@@ -324,6 +326,11 @@ def describe_columns(
     for name in known:
         if name not in columns and (not sparse or name.lower() in needed):
             yield f"sources.{source.name}: column '{name}' is missing"
+
+
+def mask_names(columns: dict[str, str]) -> dict[str, str]:
+    """Columns with their types, in which whatever names a person is masked: JSON has been seen with such fields."""
+    return {mask_name(name): mask_name(kind) for name, kind in columns.items()}
 
 
 def sort_sources(sources: Sequence[Source]) -> list[Source]:

@@ -88,7 +88,7 @@ def update_customers(lake: Lake, intake: Intake) -> None:
     words.append(
         f"SELECT customer_id, first_seen, {empty}, 0 AS age, '' AS _file, 0 AS _row FROM first_events"
     )
-    latest = ", ".join(f"arg_max({name}, (age, _file, _row)) AS {name}" for name in told)
+    latest = ", ".join(f"arg_max({name}, (age, _file, _row, {name})) AS {name}" for name in told)
     consent = (
         "SELECT NULL::VARCHAR AS customer_id, NULL::VARCHAR AS purpose, NULL::BOOLEAN AS granted WHERE false"
     )
@@ -112,7 +112,7 @@ def _create_first_events(lake: Lake, intake: Intake) -> None:
     if intake.new_files:
         files = lake.engine.read_parquet(list(intake.new_files), hive_partitioning=False).get_name()
         parts.append(f'SELECT customer_id, occurred_at FROM "{files}"')
-    if intake.identity.moved:
+    if intake.identity.moved and lake.has("events"):
         moved = "SELECT old_customer_id AS customer_id FROM moves UNION SELECT customer_id FROM moves"
         parts.append(
             f"SELECT customer_id, occurred_at FROM {lake.relation('events')} SEMI JOIN ({moved}) USING (customer_id)"

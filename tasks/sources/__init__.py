@@ -5,6 +5,7 @@ A reader looks at the end of a file's name and hands DuckDB a relation with the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ import fsspec
 from duckdb import DuckDBPyConnection
 
 from models.mapping import Source
+from models.schemas import EARLIEST
 
 
 class SourceError(ValueError):
@@ -30,11 +32,13 @@ class Scan:
     Attributes:
         rows: a SELECT of the file's rows; empty where it holds none, and so tells of no columns.
         lost: a SELECT of `line` and `reason` for what could not be read as a row, to be run after `rows`.
+        lines: a SELECT of how many lines the file has for its rows, where a row is meant to be one.
         stored_keys: the rows have a column `_stored` of identity keys that are hashed already.
     """
 
     rows: str
     lost: str | None = None
+    lines: str | None = None
     stored_keys: bool = False
 
 
@@ -108,7 +112,9 @@ def list_deliveries(source: Source, *, base: str) -> list[Delivery]:
         about = filesystem.info(file)
         full = filesystem.unstrip_protocol(file) if remote else file
         name = full.removeprefix(f"{base}/")
-        deliveries.append(Delivery(source.name, full, name, _fingerprint(about), _made_at(about)))
+        deliveries.append(
+            Delivery(source.name, full, name, _fingerprint(filesystem, file, about), _made_at(about))
+        )
     return deliveries
 
 
@@ -151,15 +157,19 @@ def first_line(error: Exception) -> str:
 def has_changed(delivery: Delivery) -> bool:
     """Whether the file is another now than when it was listed."""
     filesystem, location = fsspec.core.url_to_fs(delivery.path)
-    return _fingerprint(filesystem.info(location)) != delivery.fingerprint
+    return _fingerprint(filesystem, location, filesystem.info(location)) != delivery.fingerprint
 
 
 def _changed_at(info: dict[str, Any]) -> Any:
     return info.get("mtime") or info.get("LastModified") or info.get("last_modified") or info.get("created")
 
 
-def _fingerprint(info: dict[str, Any]) -> str:
-    return f"{info['size']}-{info.get('ETag') or _changed_at(info)}"
+def _fingerprint(filesystem: Any, file: str, info: dict[str, Any]) -> str:
+    mark = info.get("ETag") or _changed_at(info)
+    if mark is None:  # some web servers tell neither
+        with filesystem.open(file, "rb") as content:
+            mark = hashlib.file_digest(content, "sha256").hexdigest()
+    return f"{info['size']}-{mark}"
 
 
 def _made_at(info: dict[str, Any]) -> datetime:
@@ -167,8 +177,10 @@ def _made_at(info: dict[str, Any]) -> datetime:
     if isinstance(moment, int | float):
         moment = datetime.fromtimestamp(moment, UTC)
     if not isinstance(moment, datetime):
-        return datetime(1990, 1, 1, tzinfo=UTC)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
+        return EARLIEST.to_pydatetime()
+    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(microsecond=0)
+    # Reproducible archives date their files 1970.
+    return max(moment, EARLIEST.to_pydatetime())
 
 
 def quote(text: str) -> str:

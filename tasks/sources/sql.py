@@ -219,13 +219,13 @@ def _to_microseconds(values: pa.Array) -> pa.Array:
 
 
 def ask_since(statement: str, column: str, mark: _Mark, *, dialect: str) -> str:
-    """The statement's rows at or above the mark. The statement stays as it is, in brackets."""
+    """The statement's rows at or above the mark, and those without one. The statement stays as it is, in brackets."""
     # A name in small letters is left to the database, which may keep it in capitals.
     plain = _PLAIN_NAME.fullmatch(column)
     quoted = column if plain else exp.to_identifier(column, quoted=True).sql(dialect=dialect)
     return (
         f"SELECT * FROM (\n{statement}\n) AS source_rows\n"
-        f"WHERE source_rows.{quoted} >= {_literal(mark, dialect=dialect)}"
+        f"WHERE source_rows.{quoted} >= {_literal(mark, dialect=dialect)} OR source_rows.{quoted} IS NULL"
     )
 
 

@@ -216,8 +216,20 @@ SHAPES = (
     Case(
         "newlines in quotes",
         {"a.csv": csv(FIRST, row(2, category='"sho\nes, ""red"""'), THIRD)},
-        Taken(read=3, accepted=3),
+        Taken(read=3, accepted=2, quarantined=1, reasons={"category: goes on over several lines": 1}),
     ),
+    Case(
+        "a quote that is never closed",
+        {"a.csv": csv(*(row(n, category='"TV 40' if n == 40 else "TV") for n in range(50)))},
+        Taken(read=50, accepted=40, quarantined=10, reasons={"row: unquoted value": 10}),
+    ),
+    Case(
+        "a quote that is closed rows later",
+        {"a.csv": csv(*(row(n, category={40: '"TV 40', 45: 'TV 40"'}.get(n, "TV")) for n in range(50)))},
+        Refused(("category: goes on over several lines", "<lines>")),
+        max_bad_share=0.0,
+    ),
+    Case("blank lines before the header", {"a.csv": b"\n\n" + GOOD}, Taken(read=3, accepted=3)),
     Case(
         "quotes that only come late",
         {
@@ -225,7 +237,9 @@ SHAPES = (
                 *(row(n) for n in range(22_000)), row("late", category='"red, blue\nor green"')
             )
         },
-        Taken(read=22_001, accepted=22_001),
+        Taken(
+            read=22_001, accepted=22_000, quarantined=1, reasons={"category: goes on over several lines": 1}
+        ),
     ),
     Case(
         "too few and too many fields",

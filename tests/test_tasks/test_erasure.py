@@ -4,11 +4,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from test_ingestion import BOTH, A, B, count, take_in, write_csv
+from test_ingestion import BOTH, A, B, count, lake, shop, take_in, write_csv
+from test_intake_rules import visit
 
 from tasks.erasure import erase_customer
-from tasks.lake import begin_run, open_lake, write_lake
+from tasks.lake import ERASING_FLOW, begin_run, open_lake, write_lake
 from tasks.pseudonyms import hash_identity
+from tasks.rollups import EventChanges, update_rollups
 
 PERSON = "5,2026-05-01 10:00,purchase,77.123456,planted@example.org,555"
 
@@ -45,6 +47,58 @@ def test_the_next_delivery_does_not_bring_the_person_back(tmp_path: Path) -> Non
     write_csv(tmp_path, "2.csv", BOTH, PERSON, "6,2026-05-02 10:00,page_view,,,555")
     assert count(take_in(tmp_path)) == (3, 1, 0, 0, 2)
     assert forget(tmp_path) == {}
+
+
+def test_a_key_that_comes_to_light_later_is_the_persons_too(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A, PERSON)
+    take_in(tmp_path)
+    forget(tmp_path)
+    write_csv(tmp_path, "2.csv", visit(6, "planted@example.org", "c7"), visit(7, "", "c7"))
+    assert count(take_in(tmp_path)) == (2, 0, 0, 0, 2)
+    write_csv(tmp_path, "3.csv", visit(8, "", "c7"), visit(9, "planted@example.org", "tablet"),
+              visit(10, "bob@example.org", "tablet"))  # fmt: skip
+    assert count(take_in(tmp_path)) == (3, 1, 0, 0, 2)
+
+
+def test_who_is_only_known_from_quarantine_is_forgotten(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A, "5,never,purchase,7,planted@example.org,555", "6,never,purchase,7,,555")
+    take_in(tmp_path, shop(max_bad_share=0.9))
+    assert forget(tmp_path) == {"quarantine": 2}
+    assert lake(tmp_path).table("quarantine").to_pandas().empty
+    write_csv(tmp_path, "2.csv", visit(7, "planted@example.org", ""), visit(8, "", "555"))
+    assert count(take_in(tmp_path)) == (2, 0, 0, 0, 2)
+
+
+def test_a_key_of_many_names_nobody(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", *(visit(n, "planted@example.org", f"card{n}") for n in range(22)))
+    take_in(tmp_path)
+    with pytest.raises(LookupError, match="names nobody; give another key"):
+        forget(tmp_path)
+
+
+def test_history_goes_even_if_the_run_that_forgets_dies(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A, B, PERSON)
+    take_in(tmp_path)
+    person = lake(tmp_path).table("events").to_pandas().set_index("event_id")["customer_id"]["5"].encode()
+    key = hash_identity("email", "planted@example.org", secret=b"secret")
+    with write_lake(str(tmp_path / "var")) as target:
+        receipt = erase_customer.fn(target, key_kind="email", key_hash=key, receipt_id="r")
+        target.commit(begin_run(ERASING_FLOW, date(2026, 5, 4)), receipt.to_dict())
+    files = [file for file in (tmp_path / "var" / "lake").rglob("*") if file.is_file()]
+    assert any(person in file.read_bytes() for file in files)
+    write_csv(tmp_path, "2.csv", BOTH)
+    take_in(tmp_path)
+    for file in (tmp_path / "var" / "lake").rglob("*"):
+        assert not file.is_file() or person not in file.read_bytes(), file
+
+
+def test_a_shop_without_categories_can_forget(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A, PERSON)
+    take_in(tmp_path)
+    with write_lake(str(tmp_path / "var")) as target:
+        update_rollups.fn(target, EventChanges(), timezone="UTC")
+        target.commit(begin_run("ingest", date(2026, 5, 4)), {})
+    assert forget(tmp_path)["orders"] == 1
 
 
 def test_a_stranger_cannot_be_forgotten(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from test_ingestion import RULES, A, B, count, lake, shop, take_in, write_csv
 
 from models.keys import IdentitySettings
 from models.mapping import Source
-from tasks.ingestion import retry_quarantined
+from tasks.ingestion import ingest_sources, retry_quarantined
 from tasks.intake import Intake
 from tasks.lake import begin_run, write_lake
+from tasks.rollups import update_rollups
 from tasks.sources import SourceError
 from tasks.staging import ShopRules
 
@@ -219,8 +220,6 @@ def test_transactions_of_a_run_that_died_do_not_count(tmp_path: Path) -> None:
     write_csv(tmp_path, "1.csv", A)
     take_in(tmp_path)
     write_csv(tmp_path, "2.csv", B)
-    from tasks.ingestion import ingest_sources
-
     with write_lake(str(tmp_path / "var")) as target:
         ingest_sources.fn(target, (shop(),), base=str(tmp_path), rules=RULES)
     assert list(events(tmp_path).index) == ["1"]
@@ -245,3 +244,143 @@ def test_a_file_that_is_still_being_written_is_refused(
     )
     with pytest.raises(SourceError, match=r"in/1\.csv changed while it was read"):
         take_in(tmp_path)
+
+
+def test_a_row_is_tried_again_by_the_keys_it_came_with(tmp_path: Path) -> None:
+    told = {"keys": {"crm": "coalesce(card, 'guest')"}, "where": "card is not null", "max_bad_share": 1}
+    write_csv(tmp_path, "1.csv", "1,2026-05-01 10:00,bought,5,,17850", "2,2026-05-01 10:00,bought,5,,17851")
+    assert count(take_in(tmp_path, shop(**told))) == (2, 0, 0, 2, 0)
+    columns = {"event_id": "id", "occurred_at": "ts", "kind": "'purchase'"}
+    assert count(retry(tmp_path, shop(**told, columns=columns))) == (2, 2, 0, 0, 0)
+    assert events(tmp_path)["customer_id"].nunique() == 2
+
+
+def test_a_row_whose_mapping_reads_its_keys_stays_in_quarantine(tmp_path: Path) -> None:
+    columns = {"event_id": "sha256(card || id)", "occurred_at": "ts", "kind": "kind"}
+    told = {"keys": {"crm": "card"}, "max_bad_share": 1}
+    write_csv(tmp_path, "1.csv", "1,2026-05-01 10:00,bought,5,,17850")
+    take_in(tmp_path, shop(**told, columns=columns))
+    intake = retry(tmp_path, shop(**told, columns=columns | {"kind": "'purchase'"}))
+    assert count(intake) == (0, 0, 0, 0, 0)
+    assert "event_id reads what was not kept" in intake.warnings[0]
+    assert len(lake(tmp_path).table("quarantine").to_pandas()) == 1
+
+
+def test_people_may_be_joined_before_anything_happened(tmp_path: Path) -> None:
+    people = Source(name="people", table="customers", path="p.csv", keys={"email": "mail", "card": "card"},
+                    columns={"country": "land"})  # fmt: skip
+    for rows in ("a@x.org,,DE", ",77,FR", "a@x.org,77,"):
+        (tmp_path / "p.csv").write_text(f"mail,card,land\n{rows}\n")
+        intake = take_in(tmp_path, people)
+    assert intake.identity.merges == 1
+    assert len(lake(tmp_path).table("customers").to_pandas()) == 1
+
+
+def test_a_delivery_of_bad_rows_alone_is_followed_by_others(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", "1,never,purchase,5,a@x.org,")
+    take_in(tmp_path, shop(max_bad_share=1))
+    write_csv(tmp_path, "2.csv", A)
+    assert count(take_in(tmp_path, shop(max_bad_share=1))) == (1, 1, 0, 0, 0)
+
+
+def test_an_event_without_an_id_is_the_same_at_another_rate(tmp_path: Path) -> None:
+    header = "id,ts,kind,amount,mail,card,currency"
+    row = "1,2026-05-03 10:00,purchase,5,a@x.org,,USD"
+    (tmp_path / "rates.csv").write_text("currency,day,rate\nUSD,2026-05-01,0.9\n")
+    rates = Source(name="rates", table="rates", path="rates.csv",
+                   columns={"currency": "currency", "day": "day", "rate": "rate"})  # fmt: skip
+    sales = shop(columns={"occurred_at": "ts", "kind": "kind", "value": "amount", "currency": "currency"})
+    write_csv(tmp_path, "1.csv", row, header=header)
+    take_in(tmp_path, sales, rates)
+    (tmp_path / "rates.csv").write_text("currency,day,rate\nUSD,2026-05-03,0.8\n")
+    write_csv(tmp_path, "2.csv", row, header=header)
+    assert count(take_in(tmp_path, sales, rates)) == (1, 0, 1, 0, 0)
+
+
+def test_money_of_two_currencies_is_not_mixed(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A)
+    take_in(tmp_path)
+    write_csv(tmp_path, "2.csv", B)
+    with pytest.raises(SourceError, match=r'currency = "USD", but the lake holds money in EUR'):
+        take_in(tmp_path, rules=ShopRules(secret=b"secret", currency="USD"))
+
+
+def test_another_timezone_tells_all_days_apart_anew(tmp_path: Path) -> None:
+    for number, timezone in enumerate(("UTC", "Europe/Berlin")):
+        write_csv(tmp_path, f"{number}.csv", f"{number},2026-05-01 23:{number}0,page_view,,a@x.org,")
+        rules = ShopRules(secret=b"secret", timezone=timezone)
+        with write_lake(str(tmp_path / "var")) as target:
+            intake = ingest_sources.fn(target, (shop(),), base=str(tmp_path), rules=rules)
+            update_rollups.fn(target, intake.changes, timezone=timezone)
+            target.commit(begin_run("ingest", datetime(2026, 5, 4, tzinfo=UTC).date()), intake.to_dict())
+    days = lake(tmp_path).table("activity_daily").to_pandas()
+    assert days["day"].astype(str).tolist() == ["2026-05-02"]
+    assert days["events"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("zone", [" UTC", " GMT", "Z", "z", " +00", "+00:00"])
+def test_a_time_that_names_its_zone_is_read_in_it(tmp_path: Path, zone: str) -> None:
+    write_csv(tmp_path, "1.csv", f"1,2026-05-01 10:00:00{zone},page_view,,a@x.org,")
+    take_in(tmp_path, shop(timezone="Europe/Berlin"))
+    assert str(events(tmp_path)["occurred_at"]["1"]) == "2026-05-01 10:00:00+00:00"
+
+
+def test_blanks_around_a_key_do_not_count(tmp_path: Path) -> None:
+    spellings = ("ada@x.org", "ada@x.org\t", "\u00a0ADA@x.org", "ada@x.org\u200b ")
+    write_csv(tmp_path, "1.csv", *(visit(n, mail, "") for n, mail in enumerate(spellings)))
+    take_in(tmp_path)
+    assert events(tmp_path)["customer_id"].nunique() == 1
+
+
+def test_a_key_in_a_mapped_column_is_refused_unless_it_is_hashed(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", visit(1, "", "cookie-4711"))
+    columns = {"event_id": "id", "occurred_at": "ts", "kind": "kind"}
+    bare = shop(columns=columns | {"session_id": "card || '-1'"}, max_bad_share=1)
+    assert count(take_in(tmp_path, bare)) == (1, 0, 0, 1, 0)
+    refused = lake(tmp_path).table("quarantine").to_pandas()
+    assert "session_id: holds the identity key card" in refused["reasons"][0]
+    write_csv(tmp_path, "2.csv", visit(2, "", "cookie-4711"))
+    hashed = shop(columns=columns | {"session_id": "sha256(card) || '-1'"})
+    assert count(take_in(tmp_path, hashed)) == (1, 1, 0, 0, 0)
+
+
+def test_a_refused_row_keeps_no_phone_number_however_it_is_written(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", "1,2026-05-01 10:00,page_view,030 1234567,a@x.org,")
+    columns = {"event_id": "id", "occurred_at": "ts", "kind": "kind", "category": "amount"}
+    with pytest.raises(SourceError) as raised:
+        take_in(tmp_path, shop(columns=columns))
+    assert "1234567" not in str(raised.value)
+    take_in(tmp_path, shop(columns=columns, max_bad_share=1))
+    assert json.loads(lake(tmp_path).table("quarantine").to_pandas()["row"][0])["amount"] == "<phone>"
+
+
+def test_a_column_called_after_a_person_is_remembered_masked(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    row = {"id": "1", "ts": "2026-05-01T10:00:00Z", "m": "a@x.org"}
+    web = shop(path="in/*.jsonl", keys={"email": "m"},
+               columns={"event_id": "id", "occurred_at": "ts", "kind": "'page_view'"})  # fmt: skip
+    (tmp_path / "in" / "1.jsonl").write_text(json.dumps(row))
+    take_in(tmp_path, web)
+    (tmp_path / "in" / "2.jsonl").write_text(json.dumps(row | {"id": "2", "ada@x.org": {"bob@x.org": 1}}))
+    assert take_in(tmp_path, web).schema_changes == [
+        "sources.shop: new column '<e-mail>' (STRUCT(\"<e-mail>\" UBIGINT))"
+    ]
+    assert "@" not in lake(tmp_path).table("deliveries").to_pandas()["columns"].str.cat()
+
+
+def test_whoever_was_in_two_arms_is_seen_to_be(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("id,name,starts,ends\nc1,Spring,2026-05-01,2026-06-01\n")
+    campaigns = Source(name="campaigns", table="campaigns", path="c.csv",
+                       columns={"campaign_id": "id", "name": "name", "starts_at": "starts",
+                                "ends_at": "ends"})  # fmt: skip
+    told = Source(name="arms", table="assignments", path="a.csv", keys={"email": "mail", "card": "card"},
+                  columns={"campaign_id": "id", "arm": "arm", "assigned_at": "told"})  # fmt: skip
+    (tmp_path / "a.csv").write_text(
+        "id,mail,card,arm,told\nc1,a@x.org,,control,2026-04-30\nc1,,77,treatment,2026-04-30\n"
+    )
+    take_in(tmp_path, campaigns, told)
+    write_csv(tmp_path, "1.csv", visit(1, "a@x.org", "77"))
+    take_in(tmp_path, campaigns, told, shop())
+    assigned = lake(tmp_path).table("assignments").to_pandas()
+    assert sorted(assigned["arm"]) == ["control", "treatment"]
+    assert assigned["customer_id"].nunique() == 1

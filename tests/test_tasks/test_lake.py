@@ -62,6 +62,22 @@ def test_a_reader_keeps_its_view_while_others_write(tmp_path: Path) -> None:
     assert numbers(reader) == [1]
 
 
+def test_a_run_that_dies_at_a_checkpoint_is_undone(tmp_path: Path) -> None:
+    for n in range(98):
+        write(tmp_path, n)
+    for n in (98, 99, 100):
+        write(tmp_path, n, commit=False)
+        assert numbers(open_lake(str(tmp_path))) == list(range(98))
+    write(tmp_path, 1000)
+    assert numbers(open_lake(str(tmp_path))) == [*range(98), 1000]
+
+
+def test_a_table_without_rows_has_a_name_in_sql(tmp_path: Path) -> None:
+    write(tmp_path)
+    lake = open_lake(str(tmp_path))
+    assert lake.engine.con.execute(f"SELECT count(*) FROM {lake.relation('snapshots')}").fetchone() == (0,)
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with write_lake(str(tmp_path)), pytest.raises(LakeBusyError, match="another run is writing"):
         write(tmp_path, 1)

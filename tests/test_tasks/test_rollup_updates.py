@@ -13,7 +13,7 @@ from models.rollups import KEYS, roll_up
 from models.schemas import list_columns
 from tasks.features import compute_features
 from tasks.lake import Lake, begin_run, write_lake
-from tasks.rollups import EventChanges, NoEventsError, read_rollups, roll_up_events, update_rollups
+from tasks.rollups import EventChanges, NoEventsError, read_rollups, update_rollups
 
 TABLES = {
     "activity": "activity_daily",
@@ -192,14 +192,12 @@ def test_an_empty_shop_has_no_rollups_and_says_so(lake: Lake) -> None:
     assert not lake.has("activity_daily")
     with pytest.raises(NoEventsError, match="no events have been accepted yet"):
         read_rollups(lake)
-    with pytest.raises(NoEventsError, match="no events have been accepted yet"):
-        roll_up_events.fn(lake, timezone=BERLIN)
 
 
 def test_a_shop_that_forgot_everyone_has_empty_rollups(lake: Lake) -> None:
     deliver(lake, [event(1, "page_view", WEEK_1)])
     lake.overwrite("events", SCHEMA.empty_table())
-    roll_up_events.fn(lake, timezone=BERLIN)
+    update_rollups.fn(lake, EventChanges(timezone="UTC"), timezone=BERLIN)
     assert [lake.table(table).count().execute() for table in TABLES.values()] == [0, 0, 0, 0]
 
 
