@@ -21,7 +21,14 @@ from typing import Any, TypeAlias
 import ibis
 import pyarrow
 import pyarrow.compute
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from filelock import FileLock, Timeout
 
 from models.derived_schemas import check_batch, has_contract
@@ -45,8 +52,25 @@ PARTITIONED = {
     "categories_daily": "day",
 }
 MONTH = "month"
+# Few different values, so worth a dictionary; of ids and amounts it would cost half the time of writing.
+_REPEATED = (
+    "source",
+    "kind",
+    "category",
+    "device",
+    "channel",
+    "campaign_id",
+    "key_kind",
+    "arm",
+    "model_version",
+)
 # Small row groups keep a writer's memory small, however many months it has open.
-_WRITING = WriterProperties(compression="LZ4_RAW", max_row_group_size=200_000)
+_WRITING = WriterProperties(
+    compression="LZ4_RAW",
+    max_row_group_size=200_000,
+    default_column_properties=ColumnProperties(dictionary_enabled=False),
+    column_properties={name: ColumnProperties(dictionary_enabled=True) for name in _REPEATED},
+)
 _RUN_COUNTER = "segmentwerk.run"
 BATCH_ROWS = 200_000
 ERASING_FLOW = "forget-customer"

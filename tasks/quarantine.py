@@ -24,16 +24,18 @@ def store_bad_rows(lake: Lake) -> None:
         f"SELECT _source, _raw, _reasons, _file, _row, _columns, _link FROM staged_{table} WHERE _bad"
         for table in SCHEMAS
     )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE bad_rows AS {bad}")
     keys = (
         "SELECT link_id, "
         "to_json(list({'kind': key_kind, 'hash': key_hash} ORDER BY key_kind, key_hash))::VARCHAR AS keys "
-        "FROM (SELECT DISTINCT link_id, key_kind, key_hash FROM new_links) GROUP BY link_id"
+        "FROM (SELECT DISTINCT link_id, key_kind, key_hash FROM new_links "
+        "SEMI JOIN bad_rows ON bad_rows._link = link_id) GROUP BY link_id"
     )
     rows = (
         "SELECT _source AS source, sha256(concat_ws('#', _raw, _link, row_number() OVER "
         "(PARTITION BY _source, _file, _raw, _link ORDER BY _row))) AS row_hash, "
         "to_json(_reasons)::VARCHAR AS reasons, "
-        f'_raw AS "row", _columns AS columns, k.keys FROM ({bad}) b LEFT JOIN ({keys}) k ON k.link_id = b._link'
+        f'_raw AS "row", _columns AS columns, k.keys FROM bad_rows b LEFT JOIN ({keys}) k ON k.link_id = b._link'
     )
     known = ""
     if lake.has("quarantine"):

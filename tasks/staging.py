@@ -30,6 +30,8 @@ _JSON_NUMBERS = {"BIGINT", "UBIGINT", "DOUBLE"}
 # Names that the rows get on their way; a source's own columns must be called otherwise.
 _RESERVED = re.compile(r"_(row|link|stored|source_row|filtered|reasons|raw|k\d+|unread_.*)", re.IGNORECASE)
 _STORED = ("_stored", "_row")
+# Read once and deleted: looking for repeated values would cost more than it saves.
+_PASSING = "COMPRESSION lz4_raw, ROW_GROUP_SIZE 122880, DICTIONARY_SIZE_LIMIT 1000"
 _MARKS = {
     "_link": "BIGINT",
     "_filtered": "BOOLEAN",
@@ -246,7 +248,7 @@ class Staging:
     def _write(self, table: str, query: str, **parameters: Any) -> None:
         files = self.files.setdefault(table, [])
         path = str(self.folder / f"{table}-{len(files)}.parquet")
-        copy = f"COPY ({query}) TO {quote(path)} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 61440)"
+        copy = f"COPY ({query}) TO {quote(path)} (FORMAT parquet, {_PASSING})"
         self.con.execute(copy, _named(copy, **parameters))
         files.append(path)
 

@@ -115,7 +115,7 @@ def test_intake_counts_every_row(tmp_path: Path) -> None:
     assert counts["duplicates"] > 0
     assert counts["quarantined"] > 0
     assert intake.ratio > 0
-    assert intake.cost.peak_bytes is None or intake.cost.peak_bytes > 2**20
+    assert intake.peak_bytes is None or intake.peak_bytes > 2**20
 
 
 @pytest.mark.long
