@@ -15,13 +15,14 @@ from models.clusterers import OUTLIER, Clusterer
 from models.clusterers.distances import (
     METRICS,
     Metric,
+    allow_rounding,
     arrange_points,
     find_neighbours,
     limit_segments,
     name_metric,
     read_metric,
 )
-from models.clusterers.neighbours import SAME, NeighbourClusterer
+from models.clusterers.neighbours import NeighbourClusterer
 
 Linkage = Literal["ward", "average", "complete"]
 LEVELS = (3, 6, 12)
@@ -79,7 +80,7 @@ class AgglomerativeClusterer(NeighbourClusterer):
         """
         newcomers = arrange_points(X, self.metric)
         distances, nearest = find_neighbours(self.points_, newcomers, count=1, metric=self.metric)
-        far = distances > float(self.cutoff_) + SAME
+        far = distances > float(self.cutoff_) + allow_rounding(newcomers)
         return np.where(far, OUTLIER, self.levels_[nearest[:, 0]])
 
     def _draw_rows(self, count: int) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from models.clusterers import OUTLIER, Clusterer
 from models.clusterers.distances import (
     METRICS,
+    ROUNDING,
     Metric,
     arrange_points,
     find_neighbours,
@@ -62,17 +63,29 @@ class DbscanClusterer(NeighbourClusterer):
         if len(points) < 2:
             self.remember(X, np.zeros(len(X)))
             return self
-        radius = choose_radius(points, reach=self.reach, min_samples=self.min_samples, metric=self.metric)
-        search = DBSCAN(eps=radius, min_samples=self.min_samples, metric=name_metric(self.metric))
+        radius = choose_radius(
+            points, weights, reach=self.reach, min_samples=self.min_samples, metric=self.metric
+        )
+        search = DBSCAN(
+            eps=max(radius, ROUNDING), min_samples=self.min_samples, metric=name_metric(self.metric)
+        )
         labels = search.fit(points, sample_weight=weights).labels_[place.ravel()]
         self.remember(X, _drop_specks(labels, least=self.share * len(X)))
         return self
 
 
-def choose_radius(points: np.ndarray, *, reach: float, min_samples: int, metric: Metric) -> float:
-    """The radius within which a share `reach` of distinct, arranged points have `min_samples` points."""
-    distances, _nearest = find_neighbours(points, points, count=min_samples, metric=metric)
-    return max(float(np.quantile(distances[:, -1], reach)), np.finfo(np.float64).tiny)
+def choose_radius(
+    points: np.ndarray, weights: np.ndarray, *, reach: float, min_samples: int, metric: Metric
+) -> float:
+    """The radius within which a share `reach` of the places have `min_samples` customers.
+
+    Args:
+        points: distinct places, arranged; `weights` the customers in each.
+    """
+    distances, nearest = find_neighbours(points, points, count=min_samples, metric=metric)
+    enough = np.cumsum(weights[nearest], axis=1) >= min_samples
+    last = np.where(enough.any(axis=1), enough.argmax(axis=1), distances.shape[1] - 1)
+    return float(np.quantile(np.take_along_axis(distances, last[:, None], axis=1), reach))
 
 
 def _drop_specks(labels: np.ndarray, *, least: float) -> np.ndarray:

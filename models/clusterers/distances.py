@@ -8,6 +8,7 @@ import numpy as np
 
 Metric = Literal["euclidean", "manhattan", "cosine"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+ROUNDING = 1e-6
 
 
 def read_metric(metric: str, *, allowed: tuple[Metric, ...] = METRICS) -> Metric:
@@ -49,6 +50,15 @@ def find_neighbours(
     search = NearestNeighbors(n_neighbors=min(count, len(known)), metric=name_metric(metric))
     found: tuple[np.ndarray, np.ndarray] = search.fit(known).kneighbors(X)
     return found
+
+
+def allow_rounding(X: np.ndarray) -> np.ndarray:
+    """Rows × 1: the distance below which another point may be the same.
+
+    In many dimensions scikit-learn takes differences of squares, and a point's distance to itself is rounding.
+    """
+    allowed: np.ndarray = ROUNDING * (1 + np.sqrt((X**2).sum(axis=1, keepdims=True)))
+    return allowed
 
 
 def rank_distances(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

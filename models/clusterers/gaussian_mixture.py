@@ -12,7 +12,7 @@ import numpy as np
 from models.clusterers import Clusterer, FittedClusterer
 from models.clusterers.distances import limit_segments
 
-Shape = Literal["full", "tied", "diag"]
+Shape = Literal["full", "diag"]
 STARTS = 3
 ITERATIONS = 300
 LEAST_WIDTH = 1e-3  # of the mean variance, added to each: no component may shrink onto a few twins
@@ -22,7 +22,11 @@ class GaussianMixtureClusterer(FittedClusterer):
     """The most probable of k normal distributions.
 
     Args:
-        shape: `full`, each stretched in its own directions; `tied`, all in the same; `diag`, along the axes.
+        shape: `full`, stretched in any direction; `diag`, along the axes.
+
+    Attributes:
+        weights_, means_: of each component.
+        scales_: components × dimensions × dimensions, a Cholesky factor of each inverse covariance.
     """
 
     learnt = ("weights_", "means_", "scales_")
@@ -47,12 +51,15 @@ class GaussianMixtureClusterer(FittedClusterer):
             limit_segments(X, self.segments),
             covariance_type=self.shape,
             n_init=STARTS,
+            init_params="k-means++",  # whole K-Means would cut long groups across, and EM stays with that
             max_iter=ITERATIONS,
             reg_covar=max(LEAST_WIDTH * float(X.var(axis=0).mean()), 1e-9),
             random_state=self.seed,
         ).fit(X)
         self.weights_, self.means_ = found.weights_, found.means_
-        self.scales_ = _spread_scales(found.precisions_cholesky_, self.means_.shape)
+        self.scales_ = found.precisions_cholesky_
+        if self.shape == "diag":
+            self.scales_ = self.scales_[:, :, None] * np.eye(X.shape[1])
         # A component nobody is most likely to come from is no segment, and newcomers must not land there.
         taken = np.unique(self.predict(X))
         self.weights_, self.means_, self.scales_ = (
@@ -75,18 +82,8 @@ class GaussianMixtureClusterer(FittedClusterer):
         return logs.argmax(axis=1), 1 / odds.sum(axis=1)
 
 
-def _spread_scales(factors: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Cholesky factors of the precisions as components × dimensions × dimensions, whatever the shape."""
-    components, dimensions = shape
-    if factors.shape == (components, dimensions, dimensions):
-        return factors
-    if factors.shape == (dimensions, dimensions):
-        return np.repeat(factors[None], components, axis=0)
-    return factors[:, :, None] * np.eye(dimensions)
-
-
 def _grid(segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
-    return tuple({"segments": k, "shape": shape} for shape in ("full", "diag") for k in segments)
+    return tuple({"segments": k, "shape": shape} for shape in get_args(Shape) for k in segments)
 
 
 CLUSTERER = Clusterer(

@@ -8,11 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from models.clusterers import OUTLIER, FittedClusterer
-from models.clusterers.distances import Metric, arrange_points, find_neighbours
+from models.clusterers.distances import Metric, allow_rounding, arrange_points, find_neighbours
 
 NEIGHBOURS = 7
 CUTOFF_QUANTILE = 0.99
-SAME = 1e-6  # in many dimensions, a customer's distance to themselves is rounding, not zero
 
 
 class NeighbourClusterer(FittedClusterer):
@@ -45,12 +44,13 @@ class NeighbourClusterer(FittedClusterer):
         distances, nearest = find_neighbours(self.points_, newcomers, count=NEIGHBOURS, metric=self.metric)
         classes, codes = np.unique(self.labels_, return_inverse=True)
         # A customer who was there in the beginning keeps the label of then.
-        weights = np.where(distances <= SAME, len(self.points_), 1.0)
+        rounding = allow_rounding(newcomers)
+        weights = np.where(distances <= rounding, len(self.points_), 1.0)
         ballots = np.arange(len(X))[:, None] * len(classes) + codes[nearest]
         votes = np.bincount(ballots.ravel(), weights.ravel(), minlength=len(X) * len(classes))
         shares = votes.reshape(len(X), -1) / weights.sum(axis=1, keepdims=True)
         labels = classes[shares.argmax(axis=1)]
-        far = distances[:, 0] > float(self.cutoff_) + SAME
+        far = distances[:, 0] > float(self.cutoff_) + rounding[:, 0]
         return np.where(far, OUTLIER, labels), np.where(far, 0.0, shares.max(axis=1))
 
 
