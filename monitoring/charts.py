@@ -71,7 +71,7 @@ def draw_segment_map(points: pd.DataFrame, *, colours: Mapping[str, str] | None 
         )
         for place, name in enumerate(order)
     ]
-    figure = _frame(traces, height=520)
+    figure = frame_figure(traces, height=520)
     hidden = {"showticklabels": False, "showgrid": False}
     figure.update_xaxes(**hidden)
     figure.update_yaxes(**hidden)
@@ -104,7 +104,9 @@ def draw_heatmap(heatmap: pd.DataFrame) -> go.Figure:
         text=text,
         texttemplate="%{text}" if len(columns) <= 12 else "",
         textfont={"size": 11},
-        customdata=[[[_label(c, 80), _label(r, 80)] for c in columns] for r in map(name_factor, rows)],
+        customdata=[
+            [[wrap_label(c, 80), wrap_label(r, 80)] for c in columns] for r in map(name_factor, rows)
+        ],
         hovertemplate="%{customdata[0]}<br>%{customdata[1]}: %{z:+.2f}<extra></extra>",
         zmin=-limit,
         zmax=limit,
@@ -119,13 +121,13 @@ def draw_heatmap(heatmap: pd.DataFrame) -> go.Figure:
         xgap=2,
         ygap=2,
     )
-    figure = _frame([trace], height=130 + 26 * len(rows))
+    figure = frame_figure([trace], height=130 + 26 * len(rows))
     figure.update_xaxes(
-        tickvals=trace.x, ticktext=[_label(c, 14) for c in columns], side="top", showgrid=False
+        tickvals=trace.x, ticktext=[wrap_label(c, 14) for c in columns], side="top", showgrid=False
     )
     figure.update_yaxes(
         tickvals=trace.y,
-        ticktext=[_label(name_factor(r)) for r in rows],
+        ticktext=[wrap_label(name_factor(r)) for r in rows],
         autorange="reversed",
         showgrid=False,
     )
@@ -148,7 +150,7 @@ def draw_segment_sizes(profiles: pd.DataFrame) -> go.Figure:
             unknown).
     """
     ordered = profiles.iloc[::-1]
-    labels = [_label(name) for name in ordered["segment_name"]]
+    labels = [wrap_label(name) for name in ordered["segment_name"]]
     places = list(range(len(ordered)))
     bars = [("of customers", "#8ab0e6", ordered["share"].astype(float))]
     if ordered["value"].notna().any():
@@ -169,7 +171,7 @@ def draw_segment_sizes(profiles: pd.DataFrame) -> go.Figure:
         )
         for name, colour, share in bars
     ]
-    figure = _frame(traces, height=90 + 48 * len(ordered))
+    figure = frame_figure(traces, height=90 + 48 * len(ordered))
     figure.update_xaxes(showticklabels=False, showgrid=False, rangemode="tozero")
     figure.update_yaxes(tickvals=places, ticktext=labels, showgrid=False)
     return figure.update_layout(
@@ -215,7 +217,7 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
             hovertemplate="%{x:+.1f} % (%{customdata[0]:+.1f} % to %{customdata[1]:+.1f} %)<extra></extra>",
         )
     )
-    figure = _frame(traces, height=70 + 64 * len(drawn))
+    figure = frame_figure(traces, height=70 + 64 * len(drawn))
     ticks = _choose_ticks(float(low.min() * 100), float(high.max() * 100))
     figure.update_xaxes(
         tickvals=ticks,
@@ -229,7 +231,7 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
     for place, (name, estimate) in enumerate(zip(drawn["label"], known[:, 0], strict=True)):
         value = f"{estimate * 100:+.1f} %".replace("-", "−")
         figure.add_annotation(
-            text=f"{_label(name, 40)} <b>{value}</b>",
+            text=f"{wrap_label(name, 40)} <b>{value}</b>",
             x=0,
             xref="paper",
             xanchor="left",
@@ -263,10 +265,10 @@ def draw_drift_scores(drift: pd.DataFrame) -> go.Figure:
         cliponaxis=False,
         hovertemplate="%{x:.2f} times the limit<extra></extra>",
     )
-    figure = _frame([trace], height=70 + 28 * len(drawn))
+    figure = frame_figure([trace], height=70 + 28 * len(drawn))
     figure.update_xaxes(title="times the alarm limit", rangemode="tozero", nticks=6)
     figure.update_yaxes(
-        tickvals=places, ticktext=[_label(name_factor(c), 28) for c in drawn["column"]], showgrid=False
+        tickvals=places, ticktext=[wrap_label(name_factor(c), 28) for c in drawn["column"]], showgrid=False
     )
     figure.add_vline(x=1, line={"color": BAD, "width": 2, "dash": "dot"})
     return figure.update_layout(margin={"l": 8, "r": 44, "t": 8, "b": 8})
@@ -296,13 +298,13 @@ def _choose_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
     return [float(tick * step) for tick in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]
 
 
-def _label(text: str, width: int = LABEL_WIDTH) -> str:
+def wrap_label(text: str, width: int = LABEL_WIDTH) -> str:
     """Text broken into lines of `width` characters, at most three, safe to hand to Plotly."""
     lines = wrap(str(text), width, max_lines=3, placeholder=" …") or [""]
     return "<br>".join(escape(line, quote=False) for line in lines)
 
 
-def _frame(traces: Sequence[Any], *, height: int) -> go.Figure:
+def frame_figure(traces: Sequence[Any], *, height: int) -> go.Figure:
     """A figure in the house style: no template, no background, nothing that traps a scrolling finger."""
     figure = go.Figure(
         data=list(traces),

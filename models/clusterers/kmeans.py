@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.clusterers import Clusterer, FittedClusterer
+from models.clusterers.distances import limit_segments, rank_distances
 
 STARTS = 8
 
@@ -20,22 +21,22 @@ class KMeansClusterer(FittedClusterer):
         self.segments, self.seed = segments, seed
 
     def fit(self, X: np.ndarray) -> KMeansClusterer:
-        """The best of several starts."""
+        """The best of several starts.
+
+        Raises:
+            ValueError: fewer customers than segments.
+        """
         from sklearn.cluster import KMeans
 
-        self.centres_ = KMeans(self.segments, n_init=STARTS, random_state=self.seed).fit(X).cluster_centers_
+        segments = limit_segments(X, self.segments)
+        self.centres_ = KMeans(segments, n_init=STARTS, random_state=self.seed).fit(X).cluster_centers_
         self.labels_ = self.predict(X)
         return self
 
     def place(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Nearest centre; strength compares it with the second nearest: 0 midway between, 1 on the centre."""
         squares = (X**2).sum(axis=1)[:, None] - 2 * X @ self.centres_.T + (self.centres_**2).sum(axis=1)
-        distances = np.sqrt(np.clip(squares, 0.0, None))
-        labels = distances.argmin(axis=1)
-        if distances.shape[1] < 2:
-            return labels, np.ones(len(X))
-        nearest, second = np.partition(distances, 1, axis=1)[:, :2].T
-        return labels, 1 - nearest / np.maximum(second, 1e-12)
+        return rank_distances(np.sqrt(np.clip(squares, 0.0, None)))
 
 
 def _grid(segments: range, _customers: int) -> tuple[dict[str, Any], ...]:

@@ -8,27 +8,44 @@ from sklearn.metrics import adjusted_rand_score
 
 import models.clusterers
 from models.clusterers import OUTLIER, FittedClusterer, load_clusterers
+from models.clusterers.agglomerative import AgglomerativeClusterer
+from models.clusterers.dbscan import DbscanClusterer
+from models.clusterers.gaussian_mixture import GaussianMixtureClusterer
 from models.clusterers.hdbscan import HdbscanClusterer
 from models.clusterers.kmeans import KMeansClusterer
+from models.clusterers.self_organising_map import SelfOrganisingMapClusterer
 
 CENTRES = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 0.0], [0.0, 0.0, 8.0]])
-BUILDS = (lambda: KMeansClusterer(segments=4, seed=1), lambda: HdbscanClusterer(share=0.05, min_samples=5))
-WARD = """
-from sklearn.cluster import AgglomerativeClustering
+BUILDS = (
+    lambda: KMeansClusterer(segments=4, seed=1),
+    lambda: HdbscanClusterer(share=0.05, min_samples=5),
+    lambda: HdbscanClusterer(share=0.05, min_samples=5, metric="manhattan"),
+    lambda: DbscanClusterer(reach=0.95),
+    lambda: DbscanClusterer(reach=0.95, metric="manhattan"),
+    lambda: AgglomerativeClusterer(segments=4, linkage="ward"),
+    lambda: AgglomerativeClusterer(segments=4, linkage="average", metric="manhattan"),
+    lambda: AgglomerativeClusterer(segments=4, linkage="complete"),
+    lambda: GaussianMixtureClusterer(segments=4, seed=1),
+    lambda: GaussianMixtureClusterer(segments=4, shape="diag", seed=1),
+    lambda: SelfOrganisingMapClusterer(segments=4, seed=1),
+    lambda: SelfOrganisingMapClusterer(segments=4, metric="manhattan", seed=1),
+)
+BIRCH = """
+from sklearn.cluster import Birch
 
 from models.clusterers import Clusterer
 from models.clusterers.neighbours import NeighbourClusterer
 
 
-class Ward(NeighbourClusterer):
+class BirchClusterer(NeighbourClusterer):
     def __init__(self, *, segments, seed=0):
         self.segments = segments
 
     def fit(self, X):
-        return self.remember(X, AgglomerativeClustering(self.segments).fit_predict(X))
+        return self.remember(X, Birch(n_clusters=self.segments).fit_predict(X))
 
 
-CLUSTERER = Clusterer("ward", "a tree of segments", Ward, lambda ks, n: tuple({"segments": k} for k in ks))
+CLUSTERER = Clusterer("birch", "by a tree", BirchClusterer, lambda ks, n: tuple({"segments": k} for k in ks))
 """
 
 
@@ -114,7 +131,9 @@ def test_hdbscan_without_any_dense_region_has_outliers_only() -> None:
 
 def test_the_catalogue_names_and_explains_every_algorithm() -> None:
     catalogue = load_clusterers()
-    assert {"kmeans", "hdbscan"} <= set(catalogue)
+    assert set(catalogue) == {
+        "agglomerative", "dbscan", "gaussian_mixture", "hdbscan", "kmeans", "self_organising_map", "ward",
+    }  # fmt: skip
     for clusterer in catalogue.values():
         assert clusterer.meaning
         parameters = clusterer.grid(range(4, 9), 1000)
@@ -123,11 +142,11 @@ def test_the_catalogue_names_and_explains_every_algorithm() -> None:
 
 
 def test_a_new_algorithm_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ward.py").write_text(WARD, encoding="utf-8")
+    (tmp_path / "birch.py").write_text(BIRCH, encoding="utf-8")
     monkeypatch.setattr(models.clusterers, "__path__", [*models.clusterers.__path__, str(tmp_path)])
-    ward = load_clusterers()["ward"]
+    birch = load_clusterers()["birch"]
     X, truth = make_blobs()
-    fitted = ward.build(**ward.grid(range(4, 5), len(X))[0], seed=0).fit(X)
+    fitted = birch.build(**birch.grid(range(4, 5), len(X))[0], seed=0).fit(X)
     newcomers, where = make_blobs(seed=5)
     assert adjusted_rand_score(truth, fitted.labels_) > 0.95
     assert adjusted_rand_score(where, fitted.predict(newcomers)) > 0.95

@@ -233,7 +233,7 @@ def test_the_smallest_shop_allowed_gets_an_answer() -> None:
     ("wrong", "message"),
     [
         ({"segments_min": 6, "segments_max": 5}, "segments_max 5 is below segments_min 6"),
-        ({"algorithms": ["kmedians"]}, "algorithm 'kmedians' is not known; there are: hdbscan, kmeans"),
+        ({"algorithms": ["kmedians"]}, r"algorithm 'kmedians' is not known; there are: .*hdbscan, kmeans"),
         ({"algorithms": []}, "at least 1 item"),
         ({"budget": 3}, "Extra inputs are not permitted"),
         ({"outlier_share_max": 2}, "less than 1"),

@@ -96,7 +96,7 @@ def test_an_unknown_format_is_refused(unknown: dict[str, object]) -> None:
 
 def test_an_unknown_algorithm_is_refused() -> None:
     factors, _group = make_customers(300)
-    with pytest.raises(ValueError, match="algorithm 'kmedians' is not known; there are: hdbscan, kmeans"):
+    with pytest.raises(ValueError, match=r"algorithm 'kmedians' is not known; there are: .*hdbscan, kmeans"):
         fit_segmenter(factors, recipe=Recipe("kmedians", {}), seed=0)
 
 
