@@ -94,7 +94,7 @@ def scan_quarantined(lake: Lake, source: Source) -> Iterator[Retry]:
         unreadable = tuple(
             name for name, expression in source.columns.items() if not _reads_only(expression, known)
         )
-        yield Retry(_reduce(source, known), Scan(rows, stored_keys=True), unreadable)
+        yield Retry(_reduce(source, known), Scan(rows, stored_keys=True, numbered=True), unreadable)
 
 
 def _reads_only(expression: str, known: set[str]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ class Staging:
 
     def show(self, source: Source, scan: Scan, *, rows: int) -> Any:
         """What the first rows become: a frame of canonical columns, `_keys` and the reasons they would be refused."""
-        columns = self._open(source, Scan(f"SELECT * FROM ({scan.rows}) LIMIT {int(rows)}"), known={}, rows=0)
+        first = replace(scan, rows=f"SELECT * FROM ({scan.rows}) LIMIT {int(rows)}")
+        columns = self._open(source, first, known={}, rows=0)
         mapped = self._map(source, columns)
         links = "SELECT link_id, any_value(keys) AS keys FROM source_links GROUP BY link_id"
         query = (
@@ -188,7 +189,8 @@ class Staging:
                 raise SourceError(
                     f"sources.{source.name}: a column is called '{name}', a name that is needed here; rename it"
                 )
-        values = [quote_name(name) for name in (*needed, *(_STORED if stored else ()))]
+        brought = (*(["_stored"] if stored else []), *(["_row"] if scan.numbered else []))
+        values = [quote_name(name) for name in (*needed, *brought)]
         values += [f"NULL::{kind} AS {quote_name(name)}" for name, kind in missing.items()]
         self.con.execute(
             f"CREATE OR REPLACE TEMP VIEW filled_rows AS SELECT {', '.join(values) or 'NULL AS nothing'} FROM raw_rows"
@@ -203,8 +205,7 @@ class Staging:
             self.con.execute(
                 f"CREATE OR REPLACE TEMP TABLE source_links AS SELECT 0 AS link_id, []::{LINK_KEYS} AS keys WHERE false"
             )
-        # Stored rows bring their number along.
-        number = "" if stored else f", {rows} + row_number() OVER () AS _row"
+        number = "" if scan.numbered else f", {rows} + row_number() OVER () AS _row"
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW numbered_rows AS SELECT *{number} FROM filled_rows")
         linked = join_links(
             source, relation="numbered_rows", links="source_links", calling_code=code, stored=stored
@@ -236,7 +237,10 @@ class Staging:
             f"{quote(source.name)} AS _source, {quote(file)} AS _file, {quote(json.dumps(kept))} AS _columns, "
             f"TIMESTAMPTZ '{told_at.isoformat()}' AS _told_at"
         )
+        # Where rows bring their place along, they may be written in any order, by every core.
+        self.con.execute(f"SET preserve_insertion_order = {'false' if scan.numbered else 'true'}")
         self._write(source.table, f"SELECT *, {marks} FROM ({mapped})", latest=self.latest)
+        self.con.execute("SET preserve_insertion_order = true")
         self.con.execute(
             "INSERT INTO new_links SELECT DISTINCT $source, s.link_id, s.key.kind, s.key.hash FROM "
             "(SELECT link_id, unnest(keys) AS key FROM source_links) s ANTI JOIN "

@@ -34,12 +34,14 @@ class Scan:
         lost: a SELECT of `line` and `reason` for what could not be read as a row, to be run after `rows`.
         lines: a SELECT of how many lines the file has for its rows, where a row is meant to be one.
         stored_keys: the rows have a column `_stored` of identity keys that are hashed already.
+        numbered: the rows have a column `_row` with their place; counting them would take one core.
     """
 
     rows: str
     lost: str | None = None
     lines: str | None = None
     stored_keys: bool = False
+    numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,11 @@ from tasks.sources.opening import quote_path
 
 def scan_parquet(_con: DuckDBPyConnection, path: str) -> Scan:
     """A Parquet file is readable as a whole or not at all."""
-    return Scan(rows=f"SELECT * FROM read_parquet({quote_path(path)})")
+    return Scan(
+        rows="SELECT * EXCLUDE (file_row_number), file_row_number AS _row "
+        f"FROM read_parquet({quote_path(path)}, file_row_number = true)",
+        numbered=True,
+    )
 
 
 READER = Reader("parquet", (".parquet", ".pq"), scan_parquet)
