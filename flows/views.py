@@ -17,7 +17,7 @@ from tasks.deliveries import preview_delivery
 from tasks.engines import connect_engine
 from tasks.ingestion import ingest_sources, retry_quarantined
 from tasks.lake import Lake, begin_run, open_lake, write_lake
-from tasks.rollups import update_rollups
+from tasks.rollups import read_rollup_tables, update_rollups
 from tasks.staging import Staging, prepare_rates, sort_sources
 
 
@@ -130,7 +130,7 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
         raise ConfigError(f"there is no [[exports]] section named '{only}'; there are: {known}")
     lake = open_lake(settings.home)
     day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
-    tables = {name: lake.table(name) for name in lake.versions}
+    tables = {name: lake.table(name) for name in lake.versions} | read_rollup_tables(lake)
     tables["runs"] = ibis.memtable(lake.runs())
     if "customers" in tables:
         told = tables["customers"]

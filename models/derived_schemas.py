@@ -153,6 +153,16 @@ class Merges(Table):
     change: str = pa.Field(isin=["merge", "split"])
 
 
+class Renames(Table):
+    """Customers who turned out to be another, and who that is now.
+
+    Events and rollups keep the name they were written under; whoever reads them looks here.
+    """
+
+    old_customer_id: str
+    customer_id: str
+
+
 class Deliveries(Table):
     """A file, or a stretch of a database's rows, that was taken in."""
 
@@ -197,6 +207,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "identities": Identities,
     "links": Links,
     "merges": Merges,
+    "renames": Renames,
     "deliveries": Deliveries,
     "activity_daily": ActivityDaily,
     "orders": Orders,

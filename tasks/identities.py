@@ -26,7 +26,7 @@ class IdentityChanges:
     """What new links did to the customers there were.
 
     Attributes:
-        moved: customers whose events changed hands, on either side.
+        moved: names under which events or rollups were rewritten; a plain merge rewrites none.
         merges: customers who turned out to be another.
         splits: customers part of whose history turned out to be another's.
         shared: kinds of the keys that are now known to join too many people, one entry a key.
@@ -64,13 +64,10 @@ def resolve_customers(lake: Lake, *, max_people: int) -> IdentityChanges:
         f"SELECT DISTINCT link_id, {customer} FROM {known} SEMI JOIN good_links USING (link_id)"
     )
     _name_changes(lake)
-    _move_histories(lake)
-    moved = con.execute(
-        "SELECT old_customer_id FROM moves UNION SELECT customer_id FROM moves ORDER BY ALL"
-    ).fetchall()
+    moved = _settle_changes(lake)
     changes = dict(con.execute("SELECT change, count(*) FROM customer_changes GROUP BY change").fetchall())
     return IdentityChanges(
-        moved=tuple(customer for (customer,) in moved),
+        moved=moved,
         merges=changes.get("merge", 0), splits=changes.get("split", 0), shared=shared,
     )  # fmt: skip
 
@@ -207,32 +204,83 @@ def _name_changes(lake: Lake) -> None:
         lake.append("merges", rows.to_arrow_table())
 
 
-def _move_histories(lake: Lake) -> None:
-    """Give the rows of links that changed hands to whom they belong now."""
+def _settle_changes(lake: Lake) -> tuple[str, ...]:
+    """Give what changed hands to whom it belongs now, and list the names under which events were rewritten.
+
+    Where all that a customer had went to one other, `renames` says so and no event is touched: a few merged
+    customers have events in every month. Where a history was torn apart it is rewritten, link by link, with all that
+    had been renamed into it.
+    """
     con = lake.engine.con
     if not _count(con, "moves"):
-        return
-    for name in ("events", "consents"):
-        if lake.has(name):
-            _move_by_link(lake, name)
+        return ()
+    _find_torn(lake)
+    _record_renames(lake)
+    torn = con.execute("SELECT customer_id FROM torn ORDER BY customer_id").fetchall()
+    if torn and lake.has("events"):
+        links = lake.relation("links")
+        owners = f"SELECT DISTINCT link_id, customer_id FROM {links} SEMI JOIN torn USING (customer_id)"
+        _move_by_link(lake, "events", owners=owners)
+    if lake.has("consents"):
+        _move_by_link(lake, "consents", owners="SELECT link_id, customer_id FROM moves")
     if lake.has("assignments") and _count(con, "identity_merges"):
         _move_assignments(lake)
+    return tuple(customer for (customer,) in torn)
 
 
-def _move_by_link(lake: Lake, name: str) -> None:
+def _find_torn(lake: Lake) -> None:
+    """`torn`, the names of customers whose histories were torn apart, and of all who share a change with them."""
+    con = lake.engine.con
+    changes = "SELECT old_customer_id, customer_id FROM customer_changes"
+    if lake.has("renames"):
+        changes += f" UNION ALL SELECT old_customer_id, customer_id FROM {lake.relation('renames')}"
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE torn AS SELECT DISTINCT old_customer_id AS customer_id FROM customer_changes "
+        "GROUP BY old_customer_id HAVING count(*) > 1 OR bool_or(change = 'split')"
+    )
+    touched = (
+        f"SELECT unnest([old_customer_id, customer_id]) AS customer_id FROM ({changes}) "
+        "WHERE old_customer_id IN (FROM torn) OR customer_id IN (FROM torn)"
+    )
+    while con.execute(
+        f"INSERT INTO torn SELECT DISTINCT customer_id FROM ({touched}) ANTI JOIN torn USING (customer_id)"
+    ).fetchone() != (0,):
+        pass
+
+
+def _record_renames(lake: Lake) -> None:
+    con = lake.engine.con
+    merged = "SELECT old_customer_id, customer_id FROM identity_merges"
+    renames = merged
+    if lake.has("renames"):
+        known = (
+            "SELECT r.old_customer_id, coalesce(m.customer_id, r.customer_id) AS customer_id "
+            f"FROM {lake.relation('renames')} r LEFT JOIN identity_merges m ON m.old_customer_id = r.customer_id"
+        )
+        renames = f"{known} UNION ALL {merged}"
+    rows = con.execute(
+        f"SELECT DISTINCT old_customer_id, customer_id FROM ({renames}) "
+        "WHERE old_customer_id NOT IN (FROM torn) AND customer_id NOT IN (FROM torn) ORDER BY ALL"
+    ).to_arrow_table()
+    if len(rows) or lake.has("renames"):
+        lake.overwrite("renames", rows)
+
+
+def _move_by_link(lake: Lake, name: str, *, owners: str) -> None:
+    """Rewrite the rows of some links; `owners` is SQL of link_id and the customer they belong to."""
     con = lake.engine.con
     source = lake.relation(name)
     months = None
     if name in PARTITIONED:
         month = month_sql(PARTITIONED[name])
         found = con.execute(
-            f"SELECT DISTINCT {month} FROM {source} SEMI JOIN moves USING (link_id)"
+            f"SELECT DISTINCT {month} FROM {source} SEMI JOIN ({owners}) USING (link_id)"
         ).fetchall()
         months = [number for (number,) in found]
         source = lake.relation(name, months=months)
     rows = con.execute(
         f"SELECT e.* REPLACE (coalesce(m.customer_id, e.customer_id) AS customer_id) FROM {source} e "
-        "LEFT JOIN (SELECT link_id, customer_id FROM moves) m ON m.link_id = e.link_id"
+        f"LEFT JOIN ({owners}) m ON m.link_id = e.link_id"
     ).to_arrow_reader(BATCH_ROWS)
     if months is None:
         lake.overwrite(name, rows)

@@ -30,6 +30,7 @@ from deltalake import (
     write_deltalake,
 )
 from filelock import FileLock, Timeout
+from ibis import _
 
 from models.derived_schemas import check_batch, has_contract
 from models.mapping import quote_name
@@ -133,9 +134,17 @@ class Lake:
     def table(self, name: str, *, months: Collection[int] | None = None, engine: Any = None) -> ibis.Table:
         """The table as this reader sees it, or those of its months (`year * 100 + month`), in DuckDB or in `engine`.
 
+        Events are under their customers' present names.
+
         Raises:
             LookupError: no finished run has written it yet.
         """
+        rows = self._read(name, months=months, engine=engine)
+        if name != "events" or not self.has("renames"):
+            return rows
+        return use_present_names(rows, self._read("renames", engine=engine))
+
+    def _read(self, name: str, *, months: Collection[int] | None = None, engine: Any = None) -> ibis.Table:
         files = self.files(name, months=months)
         if engine is not None and engine is not self.engine:
             return read_parquet(engine, files, self.schema(name))
@@ -148,7 +157,14 @@ class Lake:
     def relation(self, name: str, *, months: Collection[int] | None = None) -> str:
         """The table as a name that stands in SQL for DuckDB."""
         # A table without files has the name of its schema before its own.
-        return ".".join(quote_name(part) for part in self.table(name, months=months).get_name().split("."))
+        parts = self._read(name, months=months).get_name().split(".")
+        source = ".".join(quote_name(part) for part in parts)
+        if name != "events" or not self.has("renames"):
+            return source
+        return (
+            f"(SELECT e.* REPLACE (coalesce(r.customer_id, e.customer_id) AS customer_id) FROM {source} e "
+            f"LEFT JOIN {self.relation('renames')} r ON r.old_customer_id = e.customer_id)"
+        )
 
     def files(self, name: str, *, months: Collection[int] | None = None) -> list[str]:
         """The Parquet files the table consists of, or those of its months. They do not hold the month itself."""
@@ -287,6 +303,13 @@ class Lake:
         rows = DeltaTable(self.uri("runs")).to_pyarrow_table().sort_by("sequence")
         last = rows.group_by("run_id").aggregate([("sequence", "max")])["sequence_max"]
         return rows.filter(pyarrow.compute.is_in(rows["sequence"], value_set=last))
+
+
+def use_present_names(rows: ibis.Table, renames: ibis.Table) -> ibis.Table:
+    """The rows with the customers they belong to now, where they were written under a former name."""
+    names = renames.select(former="old_customer_id", present="customer_id")
+    found = rows.left_join(names, rows.customer_id == names.former)
+    return found.mutate(customer_id=_.present.coalesce(_.customer_id)).select(*rows.columns)
 
 
 def month_sql(column: str) -> str:
@@ -433,6 +456,7 @@ def _tables_on_disk(lake: Lake) -> list[str]:
 
 
 LAKE_TABLES = (
-    "deliveries", "identities", "links", "merges", "activity_daily", "orders", "sessions", "categories_daily",
-    "features", "snapshots", "segments", "segment_profiles", "promotions", "quarantine", "suppressions",
+    "deliveries", "identities", "links", "merges", "renames", "activity_daily", "orders", "sessions",
+    "categories_daily", "features", "snapshots", "segments", "segment_profiles", "promotions", "quarantine",
+    "suppressions",
 )  # fmt: skip

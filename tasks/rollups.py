@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.rollups import KEYS, Rollups, combine_rollups, end_of_day, roll_up, select_bought
 from tasks.engines import fetch_rows, read_parquet
-from tasks.lake import Lake
+from tasks.lake import Lake, use_present_names
 from tasks.logs import get_logger
 
 _ROLLUPS = {
@@ -39,7 +39,7 @@ class EventChanges:
 
     Attributes:
         new_files: Parquet files of the lake that hold exactly the events it added.
-        moved: customers whose events changed hands by a merge or a split, on either side.
+        moved: names of customers whose events changed hands, on either side; a plain merge moves none.
         timezone: the one that days were told apart in until now, where there is one.
     """
 
@@ -76,11 +76,52 @@ def read_rollups(lake: Lake) -> Rollups:
     """
     if not lake.has("activity_daily"):
         raise NoEventsError("no events have been accepted yet; look at `segmentwerk check --preview 5`")
-    return select_bought(_read_stored(lake))
+    return select_bought(_combine_renamed(lake, _read_stored(lake)))
+
+
+def read_rollup_tables(lake: Lake) -> dict[str, ibis.Table]:
+    """The rollup tables there are, by their names in the lake, under their customers' present names."""
+    if not lake.has("activity_daily"):
+        return {}
+    rollups = _combine_renamed(lake, _read_stored(lake))
+    return {table: getattr(rollups, name) for name, table in _ROLLUPS.items()}
 
 
 def _read_stored(lake: Lake) -> Rollups:
     return Rollups(**{name: _read_table(lake, table) for name, table in _ROLLUPS.items()})
+
+
+def _combine_renamed(lake: Lake, stored: Rollups) -> Rollups:
+    """The rollups with the rows of customers who were renamed added to those of whom they are now."""
+    if not lake.has("renames"):
+        return stored
+    renames = lake.table("renames", engine=lake.analytics)
+    names = ibis.union(
+        renames.select(customer_id="old_customer_id"), renames.select("customer_id"), distinct=True
+    )
+    theirs = {
+        name: use_present_names(getattr(stored, name).semi_join(names, "customer_id"), renames)
+        for name in _ROLLUPS
+    }
+    joined = combine_rollups(Rollups(**theirs))
+    return Rollups(
+        **{
+            name: ibis.union(
+                rows.anti_join(names, "customer_id"),
+                getattr(joined, name).select(rows.columns).cast(rows.schema()),
+            )
+            for name in _ROLLUPS
+            for rows in [getattr(stored, name)]
+        }
+    )
+
+
+def _read_events(lake: Lake, *, months: Collection[int] | None = None) -> ibis.Table:
+    """Events under their customers' present names."""
+    events = _read_table(lake, "events", months=months)
+    if not lake.has("renames"):
+        return events
+    return use_present_names(events, lake.table("renames", engine=lake.analytics))
 
 
 def _read_table(lake: Lake, name: str, *, months: Collection[int] | None = None) -> ibis.Table:
@@ -99,7 +140,7 @@ def _are_current(lake: Lake) -> bool:
 
 
 def _build(lake: Lake, *, timezone: str) -> None:
-    events = _read_table(lake, "events")
+    events = _read_events(lake)
     first, last = _span(events)
     rolled = roll_up(events, timezone=timezone, since=first, until=last)
     for name, table in _ROLLUPS.items():
@@ -126,7 +167,7 @@ def _roll_up_month(lake: Lake, name: str, month: date, *, timezone: str) -> ibis
     starts_at = end_of_day(month - timedelta(days=1), timezone=timezone)
     ends_at = end_of_day(until - timedelta(days=1), timezone=timezone)
     last = ends_at - timedelta(seconds=1)
-    events = _read_table(lake, "events", months={m.year * 100 + m.month for m in (starts_at, last)})
+    events = _read_events(lake, months={m.year * 100 + m.month for m in (starts_at, last)})
     within = events.filter(_.occurred_at >= starts_at, _.occurred_at < ends_at)
     return getattr(roll_up(within, timezone=timezone, since=month, until=until), name)
 
@@ -160,7 +201,7 @@ def _select_events(lake: Lake, changes: EventChanges, moved: ibis.Table) -> ibis
         new = read_parquet(lake.analytics, changes.new_files, lake.schema("events"))
         parts.append(new.anti_join(moved, "customer_id"))
     if changes.moved:
-        parts.append(_read_table(lake, "events").semi_join(moved, "customer_id"))
+        parts.append(_read_events(lake).semi_join(moved, "customer_id"))
     # Read once here instead of once for each rollup.
     return _keep(ibis.union(*parts))
 
