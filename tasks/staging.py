@@ -183,7 +183,8 @@ class Staging:
         missing = {n: kind for n, kind in known.items() if n.lower() not in {c.lower() for c in columns}}
         check_columns(source, (*columns, *missing))
         # Whatever else a source has is not even looked at, so it may be called as it likes.
-        needed = [name for name in columns if name.lower() in _columns_needed(source)]
+        read = _columns_needed(source)
+        needed = [name for name in columns if name.lower() in read]
         for name in needed:
             if _RESERVED.fullmatch(name):
                 raise SourceError(
