@@ -108,7 +108,7 @@ def _frequency(orders: pd.DataFrame, sessions: pd.DataFrame, active: pd.DataFram
     counts = {f"orders_{days}d": _count(orders[orders["age"] < days]) for days in (30, 90, 180)}
     counts["orders_lifetime"] = _count(orders)
     counts["active_days_90d"] = _count(active[active["age"] < 90])
-    counts |= {f"visits_{days}d": _count(sessions[sessions["age"] < days]) for days in (30, 90)}
+    counts |= {f"visits_{days}d": _count(sessions[sessions["age"] < days]) for days in (7, 30, 90, 180)}
     return pd.DataFrame(counts)
 
 
@@ -133,9 +133,10 @@ def _discounts(orders: pd.DataFrame) -> pd.DataFrame:
     reduced = orders.assign(reduced=orders["discount"] > 0).groupby("customer")
     sums = reduced[["revenue", "discount", "reduced"]].sum()
     listed = sums["revenue"] + sums["discount"]
+    taken_off = (reduced.size() * sums["discount"] / listed.where(listed != 0)).fillna(0.0)
     return pd.DataFrame(
         {
-            "discount_share": sums["discount"] / listed.where(listed != 0),
+            "discount_share": _shrink(taken_off, reduced.size().where(listed > 0, 0)),
             "discount_order_rate": _shrink(sums["reduced"], reduced.size()),
         }
     )
@@ -164,10 +165,15 @@ def _categories(events: pd.DataFrame) -> pd.DataFrame:
     )
     counts = pd.DataFrame({"breadth": met["min"] < 180, "current": met["min"] < 90, "novel": met["max"] < 90})
     sums = counts.groupby("customer").sum()
+    recent = events.loc[events["category"].notna() & (events["age"] < 180)]
+    interest = (
+        recent.groupby(["customer", "category"], observed=True).size().groupby("customer").agg(["max", "sum"])
+    )
     return pd.DataFrame(
         {
             "category_breadth": sums["breadth"],
-            "novelty_share": sums["novel"] / sums["current"].where(sums["current"] > 0),
+            "category_focus": _shrink(interest["max"], interest["sum"]),
+            "novelty_share": _shrink(sums["novel"], sums["current"]),
         }
     )
 
@@ -202,6 +208,7 @@ def _reactions(events: pd.DataFrame) -> pd.DataFrame:
             "checkout_rate": _shrink(counts.get("checkout", zero), carts),
             "email_open_rate": _shrink(counts.get("email_open", zero), sent),
             "email_click_rate": _shrink(counts.get("email_click", zero), sent),
+            "ad_click_rate": _shrink(counts.get("ad_click", zero), counts.get("ad_impression", zero)),
             "push_opens_90d": _count(now[now["kind"] == "push_open"]),
             "ads_clicked_90d": _count(now[now["kind"] == "ad_click"]),
             "social_actions_90d": _count(now[now["kind"].isin(SOCIAL)]),

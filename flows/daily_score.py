@@ -36,7 +36,12 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             update_rollups(lake, intake.changes, timezone=settings.timezone)
             faults = check_sources(lake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
-            factors = compute_features(lake, as_of=day, consent_default=settings.features.consent_default)
+            factors = compute_features(
+                lake,
+                as_of=day,
+                consent_default=settings.features.consent_default,
+                own=settings.features.factors,
+            )
         with clock.stage("score"):
             scored = score_customers(
                 lake, champion.segmenter, factors,

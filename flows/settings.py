@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models.keys import IdentitySettings
 from models.mapping import Source
+from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
 from models.rollups import end_of_day
 from models.schemas import EVENT_KINDS
@@ -51,10 +52,20 @@ class Section(BaseModel):
 
 
 class FeatureSettings(Section):
-    """`[features]`: how far ahead outcomes are looked at, and what holds where a shop records no consent."""
+    """`[features]`: how far ahead outcomes are looked at, what holds where a shop records no consent, own factors."""
 
     outcome_days: int = Field(default=90, ge=7, le=365)
     consent_default: bool = True
+    factors: tuple[OwnFactor, ...] = ()
+
+    @field_validator("factors")
+    @classmethod
+    def _distinct_factors(cls, factors: tuple[OwnFactor, ...]) -> tuple[OwnFactor, ...]:
+        names = [factor.name for factor in factors]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two factors are called '{twice[0]}'; each needs a name of its own")
+        return factors
 
 
 class ReportSettings(Section):
@@ -249,8 +260,14 @@ def _describe(error: ValidationError, content: dict[str, Any]) -> str:
 
 
 def _name_key(location: tuple[int | str, ...], content: dict[str, Any]) -> str:
-    """The key as its owner wrote it: a source by its name, not by its number."""
-    if len(location) > 1 and location[0] == "sources" and isinstance(location[1], int):
-        name = content["sources"][location[1]].get("name", location[1] + 1)
-        location = ("sources", str(name), *location[2:])
-    return ".".join(str(part) for part in location) or "file"
+    """The key as its owner wrote it: a source, a factor or a campaign by its name, not by its number."""
+    parts: list[str] = []
+    inner: Any = content
+    for part in location:
+        try:
+            inner = inner[part]
+        except (KeyError, IndexError, TypeError):  # it is not there, or came from the environment
+            inner = None
+        named = isinstance(part, int) and isinstance(inner, dict)
+        parts.append(str(inner.get("name", int(part) + 1)) if named else str(part))
+    return ".".join(parts) or "file"

@@ -46,10 +46,10 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
             update_rollups(lake, intake.changes, timezone=settings.timezone)
             faults = check_sources(lake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
-            consent = settings.features.consent_default
-            factors = compute_features(lake, as_of=day, consent_default=consent)
+            consent, own = settings.features.consent_default, settings.features.factors
+            factors = compute_features(lake, as_of=day, consent_default=consent, own=own)
             history = compute_history(
-                lake, as_of=day, days=settings.features.outcome_days, consent_default=consent
+                lake, as_of=day, days=settings.features.outcome_days, consent_default=consent, own=own
             )
         champion = load_champion(lake, registry, as_of=day)
         with clock.stage("drift"):

@@ -76,9 +76,12 @@ VOCABULARY: dict[str, FactorWords] = {
     "cart": _words(high=("quick to the cart", "how"), low=("slow to the cart", "how")),
     "checkout": _words(high=("sure to check out", "how"), low=("stopping short of the checkout", "how")),
     "breadth": _words(high=("broad interests", "how"), low=("narrow interests", "how")),
+    "focus": _words(high=("with one favourite category", "how"), low=("at home in many categories", "how")),
     "novelty": _words(high=("trying new things", "how"), low=("true to their favourites", "how")),
     "social": _words(high=("outspoken", "how"), low=("quiet", "how")),
     "service": _words(high=("often in need of help", "how"), low=("no trouble", "how")),
+    "country": _words(high=("from the home market", "how"), low=("from abroad", "how")),
+    "acquisition": _words(high=("come the usual way", "how"), low=("come by a rare way", "how")),
 }
 """Words by family of factors, in the order that settles a tie."""
 
@@ -98,15 +101,18 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"cart_abandonment", "abandonment"),
     (r"email_.*", "email"),
     (r"push_.*", "push"),
-    (r"ads_.*", "ads"),
+    (r"ads?_.*", "ads"),
     (r"discount_.*", "discount"),
     (r"return_rate", "returns"),
     (r"category_breadth", "breadth"),
+    (r"category_focus", "focus"),
     (r"novelty_share", "novelty"),
     (r"(mobile|app|store)_share", r"\1"),
     (r"social_.*", "social"),
     (r"service_.*", "service"),
     (r"trend_.*", "trend"),
+    (r"country_share", "country"),
+    (r"acquisition_channel_share", "acquisition"),
 )
 _LABELS = {
     "aov": "average order value",
@@ -116,6 +122,8 @@ _LABELS = {
     "session_duration_mean": "mean session duration",
     "trend_revenue": "trend in revenue",
     "trend_activity": "trend in activity",
+    "country_share": "customers of the same country",
+    "acquisition_channel_share": "customers who came by the same channel",
 }
 
 

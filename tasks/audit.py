@@ -42,6 +42,7 @@ from tasks.staging import ShopRules
 
 REASONS = 5
 # What has to be delivered for a column of a rollup to hold anything, beside events of the kinds it counts.
+_MASTER_DATA = "a source of table customers with country or acquisition_channel"
 _FILLED_BY = {
     "events": "events",
     "revenue": "purchases with a `value`",
@@ -56,6 +57,7 @@ _FILLED_BY = {
     "app_events": "events with `channel` app",
     "store_events": "events with `channel` store",
     "duration_s": "sessions with a `duration_s`",
+    "interactions": "events with a `category`",
 }
 _ROWS_OF = {
     "activity": "events",
@@ -216,6 +218,8 @@ def _list_needs(lake: Lake, families: dict[str, Family], *, as_of: date) -> dict
 def _explain_silence(
     family: Family, rollups: Rollups, empty: set[tuple[str, str]], *, as_of: date
 ) -> tuple[str, ...]:
+    if family.reads == "customers":
+        return (_MASTER_DATA,)
     lacking = [column for column in list_columns_read(family, rollups, as_of=as_of) if column in empty]
     # Of a rollup without rows it is the rows that are lacking, of events without a channel the channel.
     without_rows = {rollup for rollup, column in lacking if column in _KEYS}
@@ -245,6 +249,8 @@ def _find_empty_columns(rollups: Rollups) -> set[tuple[str, str]]:
 
 def list_columns_read(family: Family, rollups: Rollups, *, as_of: date) -> tuple[tuple[str, str], ...]:
     """The columns of the rollups that a family is computed from, as (rollup, column), read off its expression."""
+    if family.reads != "rollups":
+        return ()
     stand_ins = Rollups(**{name: ibis.table(getattr(rollups, name).schema(), name=name) for name in _ROWS_OF})
     fields = family.compute(stand_ins, as_of).op().find(ops.Field)
     return tuple(sorted({found for field in fields if (found := _trace(field))}))

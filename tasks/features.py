@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -11,8 +12,9 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.factors import compute_factors
+from models.factors import CUSTOMER_COLUMNS, compute_factors
 from models.outcomes import compute_outcomes
+from models.own_factors import OwnFactor, build_families
 from models.rollups import Rollups
 from tasks.lake import Lake
 from tasks.logs import get_logger
@@ -32,15 +34,19 @@ class History:
 
 
 @task(name="compute factors", cache_policy=NO_CACHE, persist_result=False)
-def compute_features(lake: Lake, *, as_of: date, consent_default: bool) -> pd.DataFrame:
+def compute_features(
+    lake: Lake, *, as_of: date, consent_default: bool, own: Sequence[OwnFactor] = ()
+) -> pd.DataFrame:
     """Reaction factors of every customer known at `as_of`, written to `features` and returned by customer_id.
+
+    `own` are the shop's own factors, beside those of `models/factors`.
 
     Raises:
         NoEventsError: nobody had done anything by then, or nobody who did has given consent.
     """
     rollups = read_rollups(lake)
     customers = list_customers(lake, rollups, as_of=as_of, consent_default=consent_default)
-    table = compute_factors(rollups, as_of=as_of, customers=customers)
+    table = compute_factors(rollups, as_of=as_of, customers=customers, own=build_families(own))
     factors = _by_customer(table)
     if factors.empty:
         first = rollups.activity.day.min().execute()
@@ -57,7 +63,9 @@ def compute_features(lake: Lake, *, as_of: date, consent_default: bool) -> pd.Da
 
 
 @task(name="look back", cache_policy=NO_CACHE, persist_result=False)
-def compute_history(lake: Lake, *, as_of: date, days: int, consent_default: bool) -> History:
+def compute_history(
+    lake: Lake, *, as_of: date, days: int, consent_default: bool, own: Sequence[OwnFactor] = ()
+) -> History:
     """The same factors `days` ago, and what those customers have done since."""
     rollups = read_rollups(lake)
     past = as_of - timedelta(days=days)
@@ -66,13 +74,14 @@ def compute_history(lake: Lake, *, as_of: date, days: int, consent_default: bool
     if first is None or pd.isna(first) or pd.Timestamp(first).date() > past - timedelta(days=30):
         get_logger().info("the shop's data is too young to look back %d days", days)
         return History(None, None, days)
-    factors = _by_customer(compute_factors(rollups, as_of=past, customers=customers))
+    table = compute_factors(rollups, as_of=past, customers=customers, own=build_families(own))
+    factors = _by_customer(table)
     outcomes = _by_customer(compute_outcomes(rollups, after=past, until=as_of, customers=customers))
     return History(factors, outcomes.loc[factors.index], days)
 
 
 def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:
-    """customer_id of everyone who had done something by `as_of` and may be profiled.
+    """Everyone who had done something by `as_of` and may be profiled: customer_id, and what is on record of them.
 
     Left out are those who refused, and keys that many people share: a tablet in the shop is no customer.
     """
@@ -85,8 +94,8 @@ def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default
     if not lake.has("customers"):
         return seen
     customers = lake.table("customers", engine=lake.analytics)
-    allowed = customers.filter(customers.consent_profiling.fill_null(consent_default)).select("customer_id")
-    return seen.semi_join(allowed, "customer_id")
+    allowed = customers.filter(customers.consent_profiling.fill_null(consent_default))
+    return seen.inner_join(allowed.select("customer_id", *CUSTOMER_COLUMNS), "customer_id")
 
 
 def _by_customer(table: ibis.Table) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
@@ -105,6 +106,27 @@ def test_a_family_is_computed_without_the_future() -> None:
     found = compute_factors(rollups, as_of=AS_OF, customers=customers).to_pandas().set_index("customer_id")
     assert found["store_visits_180d"].to_dict() == {"anna": 3.0, "bert": 0.0, "cleo": 0.0}
     assert list(found.columns) == [factor.name for factor in list_factors()]
+
+
+def test_a_factor_of_a_configuration_is_the_rate_it_says() -> None:
+    from models.factors import shrink_rates
+    from models.own_factors import OwnFactor
+    from models.rollups import Rollups
+
+    text = (Path(__file__).parent.parent / "docs/extending.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^```toml\n(\[\[features.factors.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    own = OwnFactor.model_validate(tomllib.loads(section)["features"]["factors"][0])
+    # AS_OF is a Tuesday: two days before it is a Sunday.
+    days = {"anna": [2, 3, 4, 180 + 2], "bert": [0, 4], "cleo": [-5]}
+    rows = [(name, AS_OF - timedelta(days=ago)) for name, agos in days.items() for ago in agos]
+    orders = ibis.memtable(pd.DataFrame(rows, columns=["customer_id", "day"])).mutate(
+        day=ibis._.day.cast("date")
+    )
+    found = own.build_family().compute(Rollups(orders, orders, orders, orders), AS_OF).to_pandas()
+    counts = pd.DataFrame({"hits": [2.0, 0.0], "orders": [3.0, 2.0]})
+    expected = shrink_rates(ibis.memtable(counts), rate=("hits", "orders")).to_pandas()["rate"]
+    found = found.set_index("customer_id")["weekend_order_rate"].loc[["anna", "bert"]]
+    np.testing.assert_allclose(found, expected)
 
 
 def test_a_kpi_is_measured_and_may_decide() -> None:

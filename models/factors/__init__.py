@@ -1,18 +1,19 @@
 """Reaction factors: how a customer behaves and responds, one row a customer, as of one day.
 
-A family is one file of this folder that exports `FAMILY`. It is computed from the rollups alone, with nothing
-later than `as_of`, as Ibis expressions that mean the same on every engine: `nullif` before a division, no
-implicit float to int, no aggregate that depends on the order of rows, dates instead of timestamps.
+A family is one file of this folder that exports `FAMILY`. It is computed from the rollups alone (demographics: from
+the customers' master data), with nothing later than `as_of`, as Ibis expressions that mean the same on every engine:
+`nullif` before a division, no implicit float to int, no aggregate that depends on the order of rows, dates instead of
+timestamps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
 from ibis import _
@@ -28,6 +29,26 @@ PRIOR_TRIALS = 10.0
 
 PRIOR_TRIALS_RANGE = (2.0, 200.0)
 """How few and how many it may count for."""
+
+
+CUSTOMER_COLUMNS = {
+    "first_seen": "timestamp('UTC')",
+    "acquisition_channel": "string",
+    "acquisition_cost": "float64",
+    "country": "string",
+    "attributes": "string",
+}
+"""Master data that factors may be computed from, with their types; a table of customers need not have them."""
+
+ASKED_FOR = {
+    "visits": "`visits_7d`, `visits_30d`, `visits_90d`, `visits_180d`",
+    "session_time": "`session_duration_mean`",
+    "device": "`mobile_share`",
+    "six_month_purchases": "`orders_180d`",
+    "last_contact": "`days_since_last_activity`",
+    "customer_id": "the key of every row of `features`, beside `as_of`",
+}
+"""Fields that shops ask for by these names, and the factors that hold them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +77,14 @@ class Family:
     """Factors that are computed together.
 
     `compute(rollups, as_of)` returns one row a customer_id with the family's columns; customers it knows
-    nothing of may be left out.
+    nothing of may be left out. A family that `reads` customers is given their master data in place of the rollups,
+    one row each with `CUSTOMER_COLUMNS`, all null where nothing was on record by `as_of`.
     """
 
     name: str
     factors: tuple[Factor, ...]
-    compute: Callable[[Rollups, date], ibis.Table]
+    compute: Callable[[Any, date], ibis.Table]
+    reads: Literal["rollups", "customers"] = "rollups"
 
 
 def load_families() -> dict[str, Family]:
@@ -87,28 +110,37 @@ def list_factors() -> tuple[Factor, ...]:
     return tuple(factor for family in load_families().values() for factor in family.factors)
 
 
-def compute_factors(rollups: Rollups, *, as_of: date, customers: ibis.Table) -> ibis.Table:
+def compute_factors(
+    rollups: Rollups, *, as_of: date, customers: ibis.Table, own: Sequence[Family] = ()
+) -> ibis.Table:
     """The reaction factors of `customers` at the end of `as_of`.
 
     Args:
         rollups: rows later than `as_of` are not looked at.
         as_of: the last whole day taken into account.
-        customers: a table with `customer_id`, each once.
+        customers: a table with `customer_id`, each once, and any of `CUSTOMER_COLUMNS`.
+        own: families beside those of this folder, such as a configuration's.
 
     Returns:
         One row for each row of `customers`: customer_id and every factor as float64. Customers without the
         behaviour have the factor's `missing`.
     """
+    families = (*load_families().values(), *own)
+    readable = {"rollups": rollups, "customers": _select_known(customers, as_of)}
     features = customers.select("customer_id")
-    for family in load_families().values():
-        columns = family.compute(rollups, as_of).select("customer_id", *(f.name for f in family.factors))
+    for family in families:
+        columns = family.compute(readable[family.reads], as_of)
+        columns = columns.select("customer_id", *(factor.name for factor in family.factors))
         features = features.left_join(columns, "customer_id", rname=f"{{name}}_{family.name}")
-    return features.select("customer_id", **{factor.name: _fill_missing(factor) for factor in list_factors()})
+    factors = [factor for family in families for factor in family.factors]
+    return features.select("customer_id", **{factor.name: _fill_missing(factor) for factor in factors})
 
 
 def describe_factors() -> str:
     """Every factor as markdown, one table a family: meaning, unit, formula, window, value without data."""
-    sections = ["# Reaction factors\n"]
+    sections = ["# Reaction factors\n", "| asked for as | stands in |", "|---|---|"]
+    sections += [f"| `{field}` | {factors} |" for field, factors in ASKED_FOR.items()]
+    sections.append("")
     for family in load_families().values():
         sections.append(f"## {family.name.capitalize()}\n")
         sections.append("| factor | meaning | unit | formula | window | without data |")
@@ -116,6 +148,22 @@ def describe_factors() -> str:
         sections.extend(_describe_factor(factor) for factor in family.factors)
         sections.append("")
     return "\n".join(sections)
+
+
+def _select_known(customers: ibis.Table, as_of: date) -> ibis.Table:
+    """Their master data as it could be known at `as_of`: nothing of those first seen later (days are UTC's)."""
+    given = {
+        name: customers[name] if name in customers.columns else ibis.null(kind)
+        for name, kind in CUSTOMER_COLUMNS.items()
+    }
+    complete = customers.select("customer_id", **given)
+    on_record = (complete.first_seen.date() <= ibis.date(as_of)).fill_null(True)
+    return complete.select(
+        "customer_id",
+        **{
+            name: on_record.ifelse(complete[name], ibis.null(kind)) for name, kind in CUSTOMER_COLUMNS.items()
+        },
+    )
 
 
 def select_window(table: ibis.Table, as_of: date, *columns: str, days: int | None = None) -> ibis.Table:
@@ -160,7 +208,7 @@ def shrink_rates(counts: ibis.Table, **rates: tuple[str, str]) -> ibis.Table:
         hits = ibis.least(_[successes], _[trials])
         rate = (hits + _.prior_trials * _.prior_rate) / (_[trials].nullif(0.0) + _.prior_trials)
         prior = _estimate_prior(counts, hits=hits, trials=_[trials])
-        shrunk = shrunk.cross_join(prior).mutate(rate.name(name)).drop("prior_rate", "prior_trials")
+        shrunk = shrunk.cross_join(prior).select(*shrunk.columns, rate.name(name))
     return shrunk
 
 

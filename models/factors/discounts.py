@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def compute_discounts(rollups: Rollups, as_of: date) -> ibis.Table:
-    """Share of the list price taken off, and share of orders with a discount."""
+    """Share of the list price taken off, and share of orders with a discount.
+
+    Of the first, trials are the orders and successes the share taken off each, were it the same for all.
+    """
     counts = (
         select_window(rollups.orders, as_of, "revenue", "discount")
         .group_by("customer_id")
@@ -26,8 +29,12 @@ def compute_discounts(rollups: Rollups, as_of: date) -> ibis.Table:
             orders=_.count().cast("float64"),
         )
     )
-    return shrink_rates(counts, discount_order_rate=("discounted", "orders")).mutate(
-        discount_share=_.discount / (_.revenue + _.discount).nullif(0.0)
+    counts = counts.mutate(
+        priced=((_.revenue + _.discount) > 0).ifelse(_.orders, 0.0),
+        taken_off=(_.orders * _.discount / (_.revenue + _.discount).nullif(0.0)).coalesce(0.0),
+    )
+    return shrink_rates(
+        counts, discount_share=("taken_off", "priced"), discount_order_rate=("discounted", "orders")
     )
 
 
@@ -38,7 +45,7 @@ FAMILY = Family(
             name="discount_share",
             meaning="how much of the price was taken off",
             unit="share",
-            formula="discount ÷ (revenue + discount)",
+            formula="discount ÷ (revenue + discount), shrunk towards all customers' rate with the orders as trials",
         ),
         Factor(
             name="discount_order_rate",

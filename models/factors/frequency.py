@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.rollups import Rollups
 
 ORDER_WINDOWS = (30, 90, 180)
-VISIT_WINDOWS = (30, 90)
+VISIT_WINDOWS = (7, 30, 90, 180)
 
 
 def compute_frequency(rollups: Rollups, as_of: date) -> ibis.Table:

@@ -18,7 +18,10 @@ COUNT_WINDOW = 90
 
 
 def compute_messages(rollups: Rollups, as_of: date) -> ibis.Table:
-    """Open and click rates of e-mails, and counts of opened pushes and clicked ads."""
+    """Rates at which e-mails are opened and clicked and ads are clicked, and counts of opened pushes and clicked ads.
+
+    No event tells of a push message that was sent, so of pushes there is no rate.
+    """
     recent = in_last(COUNT_WINDOW, as_of)
     counts = (
         select_window(
@@ -28,6 +31,7 @@ def compute_messages(rollups: Rollups, as_of: date) -> ibis.Table:
             "emails_opened",
             "emails_clicked",
             "pushes_opened",
+            "ads_seen",
             "ads_clicked",
             days=RATE_WINDOW,
         )
@@ -36,11 +40,18 @@ def compute_messages(rollups: Rollups, as_of: date) -> ibis.Table:
             sent=_.emails_sent.sum(),
             opened=_.emails_opened.sum(),
             clicked=_.emails_clicked.sum(),
+            ads=_.ads_seen.sum(),
+            followed=_.ads_clicked.sum(),
             push_opens_90d=sum_if(recent, _.pushes_opened),
             ads_clicked_90d=sum_if(recent, _.ads_clicked),
         )
     )
-    return shrink_rates(counts, email_open_rate=("opened", "sent"), email_click_rate=("clicked", "sent"))
+    return shrink_rates(
+        counts,
+        email_open_rate=("opened", "sent"),
+        email_click_rate=("clicked", "sent"),
+        ad_click_rate=("followed", "ads"),
+    )
 
 
 FAMILY = Family(
@@ -58,6 +69,13 @@ FAMILY = Family(
             meaning="how often an e-mail brings the customer to the shop",
             unit="share",
             formula="e-mails clicked ÷ e-mails sent, shrunk towards all customers' rate",
+            window=RATE_WINDOW,
+        ),
+        Factor(
+            name="ad_click_rate",
+            meaning="how often an ad brings the customer to the shop",
+            unit="share",
+            formula="ads clicked ÷ ads seen, shrunk towards all customers' rate",
             window=RATE_WINDOW,
         ),
         Factor(

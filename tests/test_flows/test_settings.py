@@ -69,6 +69,16 @@ def test_the_configuration_that_comes_along_loads() -> None:
         ("", SOURCE, "sources: two sources are called 'shop'; each needs a name of its own"),
         ("", '[training]\nalgorithms = ["kmean"]', "training: algorithm 'kmean' is not known; there are: "),
         ("", '[[sources]]\nname = "crm"', "sources.crm: a source has either a path (files) or a connection"),
+        (
+            "",
+            '[[features.factors]]\nname = "late"\nmeaning = "m"\nexpression = "sum(nights)"',
+            "features.factors.late.expression = 'sum(nights)': there is no column 'nights'; there are: ",
+        ),
+        (
+            "",
+            '[[features.factors]]\nname = "late"\nmeaning = "m"\nexpression = "count(*)"\n' * 2,
+            "features.factors: two factors are called 'late'; each needs a name of its own",
+        ),
         ("currency = EUR", "", "not valid TOML: "),
     ],
 )
@@ -162,4 +172,4 @@ def test_a_campaign_is_whole_days_of_the_shop(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no .* section with campaign_id 't'; there are: s"):
         settings.find_campaign("t")
     message = read_error(write(tmp_path, tail=campaign.format("2026-07-01")))
-    assert message == "campaigns.0: ends_at 2026-07-01 must lie after starts_at 2026-07-01"
+    assert message == "campaigns.S: ends_at 2026-07-01 must lie after starts_at 2026-07-01"

@@ -19,6 +19,7 @@ import pytest
 
 from models.factors import compute_factors, list_factors
 from models.outcomes import compute_outcomes
+from models.own_factors import OwnFactor
 from models.rollups import KEYS, Rollups, combine_rollups, roll_up, select_bought
 from models.simulation.shop import simulate_shop
 from tasks.engines import (
@@ -191,11 +192,35 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Engines:
             pyarrow.parquet.write_table(
                 fetch_rows(getattr(rolled, name)).read_all(), folder / f"{prefix}{name}.parquet"
             )
-    people = pyarrow.table(
-        {"customer_id": pyarrow.array([*sorted(set(events["customer_id"].to_pylist())), "nobody"])}
-    )
-    pyarrow.parquet.write_table(people, folder / "people.parquet")
+    ids = [*sorted(set(events["customer_id"].to_pylist())), "nobody"]
+    pyarrow.parquet.write_table(describe_people(ids), folder / "people.parquet")
     return both
+
+
+def describe_people(ids: list[str]) -> pyarrow.Table:
+    """Master data of everybody, odd in turn."""
+    days = (*(at(AS_OF + timedelta(days=days)) for days in (-400, 0, 1, 2)), None)
+    attributes = (
+        '{"age": 31, "band": "18-29"}',
+        '{"band":"té", "age" : "44"}',
+        '{"age":"nan"}',
+        "{",
+        "",
+        None,
+    )
+    values = {
+        "first_seen": days,
+        "acquisition_channel": ("ads", "ads", "friend", None, "", "Ads", "search"),
+        "acquisition_cost": (0.0, 2.5, None, 1e308),
+        "country": ("DE", "DE", "AT", "DE", "", None, "CH", "AT"),
+        "attributes": attributes,
+    }
+    types = {"first_seen": pyarrow.timestamp("us", "UTC"), "acquisition_cost": pyarrow.float64()}
+    columns = {
+        name: pyarrow.array([odd[i % len(odd)] for i in range(len(ids))], types.get(name, pyarrow.string()))
+        for name, odd in values.items()
+    }
+    return pyarrow.table({"customer_id": ids, **columns})
 
 
 def roll(engine: Engine, events: str = "events", *, timezone: str = BERLIN) -> Rollups:
@@ -276,6 +301,34 @@ def test_factor(factors: Frames, name: str) -> None:
 @pytest.mark.parametrize("name", [factor.name for factor in list_factors()])
 def test_factor_of_nothing(factors_of_nothing: Frames, name: str) -> None:
     assert_same(factors_of_nothing, "customer_id", name)
+
+
+OWN = (
+    ("activity", "sum(case when events > 2 then revenue else -revenue / events end)"),
+    ("activity", "sum(ln(revenue)) / count(*) + sum(sqrt(revenue)) * abs(min(-carts))"),
+    ("activity", "count_if(isodow(day) in (6, 7) and not (purchases = 0 or revenue is null))"),
+    ("activity", "avg(coalesce(margin, discount, 0)) - max(least(events, 3)) + min(greatest(events, 2))"),
+    ("orders", "sum(quantity) / nullif(sum(discount), 0)"),
+    ("sessions", "sum(if(bounced, 1, 0)) + count(distinct day) + count(duration_s)"),
+    ("categories", "count_if(category in ('tea', '茶') or category between 'a' and 'm')"),
+    ("customers", "try_cast(attributes ->> 'age' as double)"),
+    ("customers", "case attributes ->> 'band' when '18-29' then 1 when 'té' then 2 else 0 end"),
+    ("customers", "acquisition_cost * 1e9"),
+)
+
+
+@pytest.mark.parametrize(("table", "expression"), OWN)
+def test_factor_of_a_configuration(engines: Engines, table: str, expression: str) -> None:
+    own = OwnFactor(name="own", table=table, expression=expression, meaning="any")
+
+    def compute(engine: Engine) -> ibis.Table:
+        family = own.build_family()
+        rollups = select_bought(engine.read_rollups())
+        return family.compute(engine.read("people") if family.reads == "customers" else rollups, AS_OF)
+
+    frames = engines.compute(compute, "customer_id")
+    assert_same(frames, "customer_id", "own")
+    assert len(set(frames[0]["own"].dropna())) > 1
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,7 +15,16 @@ import pandas as pd
 import pytest
 
 from models import factors
-from models.factors import compute_factors, describe_factors, list_factors, load_families, shrink_rates
+from models.factors import (
+    ASKED_FOR,
+    CUSTOMER_COLUMNS,
+    compute_factors,
+    describe_factors,
+    list_factors,
+    load_families,
+    shrink_rates,
+)
+from models.own_factors import OwnFactor, build_families
 from models.rollups import COUNTED_KINDS, Rollups
 
 AS_OF = date(2026, 6, 30)
@@ -75,7 +85,7 @@ ACTIVITY_ROWS: list[dict[str, object]] = [
     {"customer_id": "anna", "day": ago(60), "events": 3, "carts": 1, "product_views": 1, "refund_value": 30}
     | {"social_actions": 2, "pushes_opened": 1},
     {"customer_id": "anna", "day": ago(30), "events": 2, "purchases": 1, "revenue": 30, "ads_clicked": 1},
-    {"customer_id": "anna", "day": ago(0), "events": 3, "emails_sent": 2, "ads_seen": 1},
+    {"customer_id": "anna", "day": ago(0), "events": 6, "emails_sent": 2, "ads_seen": 4},
     {"customer_id": "bert", "day": ago(10), "events": 6, "product_views": 4, "emails_sent": 1}
     | {"emails_opened": 1, "service_contacts": 1, "device_events": 4, "channel_events": 4, "store_events": 2},
     {"customer_id": "cleo", "day": ago(5), "events": 1, "emails_sent": 1},
@@ -96,11 +106,11 @@ SESSION_ROWS: list[dict[str, object]] = [
     | {"bounced": True},
 ]
 CATEGORY_ROWS: list[dict[str, object]] = [
-    {"customer_id": "anna", "category": "tea", "day": ago(200)},
-    {"customer_id": "anna", "category": "tea", "day": ago(30)},
-    {"customer_id": "anna", "category": "mugs", "day": ago(100)},
-    {"customer_id": "anna", "category": "cake", "day": ago(89)},
-    {"customer_id": "bert", "category": "tea", "day": ago(90)},
+    {"customer_id": "anna", "category": "tea", "day": ago(200), "interactions": 9},
+    {"customer_id": "anna", "category": "tea", "day": ago(30), "interactions": 1},
+    {"customer_id": "anna", "category": "mugs", "day": ago(100), "interactions": 2},
+    {"customer_id": "anna", "category": "cake", "day": ago(89), "interactions": 3},
+    {"customer_id": "bert", "category": "tea", "day": ago(90), "interactions": 2},
 ]
 
 
@@ -119,9 +129,14 @@ def build_rollups(
     )
 
 
-def compute_frame(rollups: Rollups) -> pd.DataFrame:
-    customers = ibis.memtable({"customer_id": ["anna", "bert", "cleo", "dora"]})
-    features = compute_factors(rollups, as_of=AS_OF, customers=customers).to_pandas()
+def compute_frame(
+    rollups: Rollups, *, own: Sequence[OwnFactor] = (), **known: Sequence[object]
+) -> pd.DataFrame:
+    """Factors of four customers; `known` are columns of their master data."""
+    customers = pd.DataFrame({"customer_id": ["anna", "bert", "cleo", "dora"], **known})
+    kinds = {name: CUSTOMER_COLUMNS.get(name, "string") for name in customers}
+    table = ibis.memtable(customers, schema=ibis.schema(kinds))
+    features = compute_factors(rollups, as_of=AS_OF, customers=table, own=build_families(own)).to_pandas()
     return features.set_index("customer_id").sort_index()
 
 
@@ -149,8 +164,10 @@ def test_every_customer_has_one_row_of_floats(features: pd.DataFrame) -> None:
         ("orders_180d", {"anna": 3}),
         ("orders_lifetime", {"anna": 4, "bert": 0, "dora": 0}),
         ("active_days_90d", {"anna": 2, "bert": 1, "cleo": 0, "dora": 0}),
+        ("visits_7d", {"anna": 1, "bert": 0, "dora": 0}),
         ("visits_30d", {"anna": 2, "bert": 1, "cleo": 0}),
         ("visits_90d", {"anna": 2, "bert": 1, "dora": 0}),
+        ("visits_180d", {"anna": 3, "bert": 1, "dora": 0}),
         ("revenue_30d", {"anna": 0, "bert": 0, "dora": 0}),
         ("revenue_90d", {"anna": 30}),
         ("revenue_180d", {"anna": 90}),
@@ -164,10 +181,7 @@ def test_every_customer_has_one_row_of_floats(features: pd.DataFrame) -> None:
         ("pages_per_session", {"anna": 3, "bert": 4, "cleo": None}),
         ("push_opens_90d", {"anna": 1, "bert": 0, "dora": 0}),
         ("ads_clicked_90d", {"anna": 1, "bert": 0, "dora": 0}),
-        ("discount_share", {"anna": 10 / 140, "bert": None, "dora": None}),
         ("category_breadth", {"anna": 3, "bert": 1, "cleo": 0, "dora": 0}),
-        # Of tea and cake, met in the last 90 days, only cake is new; bert's tea is 90 days old.
-        ("novelty_share", {"anna": 1 / 2, "bert": None, "dora": None}),
         ("social_actions_90d", {"anna": 2, "bert": 0, "dora": 0}),
         ("service_contacts_90d", {"anna": 0, "bert": 1, "dora": 0}),
     ],
@@ -201,7 +215,14 @@ def test_trend_compares_daily_means_and_is_damped_by_the_population(features: pd
         ("cart_abandonment", {"anna": (1, 2)}),
         ("email_open_rate", {"anna": (1, 4), "bert": (1, 1), "cleo": (0, 1)}),
         ("email_click_rate", {"anna": (1, 4), "bert": (0, 1), "cleo": (0, 1)}),
+        ("ad_click_rate", {"anna": (1, 4)}),
         ("discount_order_rate", {"anna": (1, 4)}),
+        # Of 140 for four orders, 10 were taken off.
+        ("discount_share", {"anna": (4 * 10 / 140, 4)}),
+        # Of tea and cake, met in the last 90 days, only cake is new; bert's tea is 90 days old.
+        ("novelty_share", {"anna": (1, 2)}),
+        # Cake is anna's favourite; her first tea is more than 180 days old.
+        ("category_focus", {"anna": (3, 6), "bert": (2, 2)}),
         # Of 130 paid on three days, 30 went back.
         ("return_rate", {"anna": (3 * 30 / 130, 3)}),
         ("mobile_share", {"anna": (4, 4), "bert": (0, 4)}),
@@ -265,7 +286,7 @@ def test_populations_without_variation_have_one_rate(
     np.testing.assert_allclose(shrunk["rate"], expected)
 
 
-def test_nothing_later_than_as_of_changes_a_factor(features: pd.DataFrame) -> None:
+def test_nothing_later_than_as_of_changes_a_factor() -> None:
     tomorrow = AS_OF + timedelta(days=1)
     every_count = {name: 7.0 for name, kind in ACTIVITY.items() if kind == "float64"} | {"events": 99.0}
     much: list[dict[str, object]] = [
@@ -282,9 +303,43 @@ def test_nothing_later_than_as_of_changes_a_factor(features: pd.DataFrame) -> No
             *SESSION_ROWS,
             {"customer_id": "dora", "session_id": "z", "day": tomorrow, "duration_s": 1e6, "bounced": True},
         ],
-        categories=[*CATEGORY_ROWS, {"customer_id": "anna", "category": "soap", "day": tomorrow}],
+        categories=[
+            *CATEGORY_ROWS,
+            {"customer_id": "anna", "category": "soap", "day": tomorrow, "interactions": 99},
+        ],
     )
-    pd.testing.assert_frame_equal(compute_frame(later), features)
+    own = [
+        OwnFactor(name=f"own_{table}", table=table, expression="count(*)", meaning="rows")
+        for table in ("activity", "orders", "sessions", "categories")
+    ]
+    known = {"country": ["DE", "DE", None, None], "acquisition_channel": ["ads", "ads", None, None]}
+    told_later = {
+        "country": ["DE", "DE", None, "AT"],
+        "acquisition_channel": ["ads", "ads", None, "friend"],
+        "first_seen": [pd.Timestamp(day, tz="UTC") for day in (AS_OF, ago(9), ago(9), tomorrow)],
+    }
+    before = compute_frame(build_rollups(), own=own, **known)
+    pd.testing.assert_frame_equal(compute_frame(later, own=own, **told_later), before)
+    assert len(before.columns) == len(list_factors()) + len(own)
+
+
+def test_demographics_are_shares_of_those_whose_value_is_known() -> None:
+    found = compute_frame(
+        build_rollups(), country=["DE", "AT", "DE", None], acquisition_channel=[None, None, "ads", "ads"]
+    )
+    shares = found[["country_share", "acquisition_channel_share"]].to_numpy()
+    expected = [[2 / 3, np.nan], [1 / 3, np.nan], [2 / 3, 1.0], [np.nan, 1.0]]
+    np.testing.assert_allclose(shares, expected, equal_nan=True)
+
+
+def test_fields_that_are_asked_for_by_name_are_factors() -> None:
+    fields = {"visits", "session_time", "device", "six_month_purchases", "last_contact", "customer_id"}
+    assert set(ASKED_FOR) == fields
+    factors = {factor.name for factor in list_factors()}
+    for field in fields - {"customer_id"}:
+        named = set(re.findall(r"`(\w+)`", ASKED_FOR[field]))
+        assert named
+        assert named <= factors
 
 
 def test_a_customer_without_a_row_has_the_documented_missing_values(features: pd.DataFrame) -> None:
@@ -319,6 +374,8 @@ def test_description_lists_every_factor_with_its_window() -> None:
         (line,) = [line for line in text.splitlines() if line.startswith(f"| `{factor.name}` |")]
         assert line.count("|") == 7
         assert ("lifetime" if factor.window is None else f"{factor.window} days") in line
+    document = Path(__file__).parents[2] / "docs/reaction_factors.md"
+    assert document.read_text(encoding="utf-8") == text
 
 
 AddFamily = Callable[[str, str], None]

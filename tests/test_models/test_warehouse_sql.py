@@ -17,7 +17,7 @@ import ibis
 import pytest
 import sqlglot
 
-from models.factors import load_families
+from models.factors import CUSTOMER_COLUMNS, load_families
 from models.outcomes import compute_outcomes
 from models.rollups import Rollups, combine_rollups, roll_up, select_bought
 from models.schemas import list_columns
@@ -41,12 +41,14 @@ def build_expressions() -> dict[str, ibis.Table]:
     rolled = roll_up(events, timezone="Europe/Berlin", since=date(2026, 1, 1), until=AS_OF)
     stored = name_tables(rolled, prefix="")
     combined = combine_rollups(stored, name_tables(rolled, prefix="new_"))
-    customers = ibis.table({"customer_id": "string"}, name="customers")
+    customers = ibis.table({"customer_id": "string", **CUSTOMER_COLUMNS}, name="customers")
     bought = select_bought(stored)
+    readable = {"rollups": bought, "customers": customers}
+    families = load_families()
     return {
         **{f"rollup_{name}": getattr(rolled, name) for name in NAMES},
         **{f"combined_{name}": getattr(combined, name) for name in NAMES},
-        **{f"factors_{name}": family.compute(bought, AS_OF) for name, family in load_families().items()},
+        **{f"factors_{name}": one.compute(readable[one.reads], AS_OF) for name, one in families.items()},
         "outcomes": compute_outcomes(bought, after=date(2026, 8, 17), until=AS_OF, customers=customers),
     }
 

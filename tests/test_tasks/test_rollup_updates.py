@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow
 import pytest
 
+from models.own_factors import OwnFactor
 from models.rollups import KEYS, roll_up
-from models.schemas import list_columns
+from models.schemas import EVENT_KINDS, list_columns
 from tasks.features import compute_features
 from tasks.lake import Lake, begin_run, write_lake
 from tasks.rollups import EventChanges, NoEventsError, read_rollups, update_rollups
@@ -150,6 +151,31 @@ def test_a_late_event_changes_its_day_and_the_factors(lake: Lake) -> None:
     after = compute_features.fn(lake, as_of=as_of, consent_default=True).loc["anna"]
     assert (before["revenue_lifetime"], after["revenue_lifetime"]) == (30.0, 120.0)
     assert after["orders_lifetime"] == before["orders_lifetime"] + 1.0
+
+
+def test_events_after_as_of_move_no_factor(lake: Lake) -> None:
+    as_of = WEEK_2.date()
+    own = [OwnFactor(name="tea", table="categories", expression="sum(interactions)", meaning="events")]
+
+    def deliver_all(first: int, moment: datetime, *customers: str) -> None:
+        rows = [
+            event(
+                first + number, kind, moment, who, value=5.0, order_id=f"{who} {first}", category=f"c{first}",
+                session_id=f"{who} {first}", device="mobile", channel="app", discount=1.0, duration_s=9.0,
+            )
+            for number, (kind, who) in enumerate((kind, who) for kind in EVENT_KINDS for who in customers)
+        ]  # fmt: skip
+        update(lake, deliver(lake, rows))
+
+    deliver_all(0, WEEK_3, "anna", "bert")
+    deliver_all(1000, WEEK_1, "anna")
+    before = compute_features.fn(lake, as_of=as_of, consent_default=True, own=own)
+    refund = event(1, "refund", WEEK_2 + timedelta(days=1), value=5.0, order_id="anna 0", source="till")
+    update(lake, deliver(lake, [refund]))
+    deliver_all(2000, WEEK_2 + timedelta(days=1), "anna", "cleo")
+    after = compute_features.fn(lake, as_of=as_of, consent_default=True, own=own)
+    pd.testing.assert_frame_equal(after, before)
+    assert before["tea"].notna().all()
 
 
 def test_a_refund_finds_a_purchase_that_arrives_after_it(lake: Lake) -> None:

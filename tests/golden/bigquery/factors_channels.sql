@@ -23,274 +23,196 @@ WITH `t2` AS (
     1
 )
 SELECT
-  `t23`.*
-  EXCEPT (`prior_trials`, `prior_rate`)
-FROM (
+  `t4`.`customer_id`,
+  `t4`.`by_device`,
+  `t4`.`by_mobile`,
+  `t4`.`by_channel`,
+  `t4`.`by_app`,
+  `t4`.`by_store`,
+  ieee_divide(
+    LEAST(`t4`.`by_mobile`, `t4`.`by_device`) + (
+      `t11`.`prior_trials` * `t11`.`prior_rate`
+    ),
+    NULLIF(`t4`.`by_device`, 0.0) + `t11`.`prior_trials`
+  ) AS `mobile_share`,
+  ieee_divide(
+    LEAST(`t4`.`by_app`, `t4`.`by_channel`) + (
+      `t12`.`prior_trials` * `t12`.`prior_rate`
+    ),
+    NULLIF(`t4`.`by_channel`, 0.0) + `t12`.`prior_trials`
+  ) AS `app_share`,
+  ieee_divide(
+    LEAST(`t4`.`by_store`, `t4`.`by_channel`) + (
+      `t13`.`prior_trials` * `t13`.`prior_rate`
+    ),
+    NULLIF(`t4`.`by_channel`, 0.0) + `t13`.`prior_trials`
+  ) AS `store_share`
+FROM `t2` AS `t4`
+CROSS JOIN (
   SELECT
-    `t22`.`customer_id`,
-    `t22`.`by_device`,
-    `t22`.`by_mobile`,
-    `t22`.`by_channel`,
-    `t22`.`by_app`,
-    `t22`.`by_store`,
-    `t22`.`mobile_share`,
-    `t22`.`app_share`,
-    `t22`.`prior_rate`,
-    `t22`.`prior_trials`,
-    ieee_divide(
-      LEAST(`t22`.`by_store`, `t22`.`by_channel`) + (
-        `t22`.`prior_trials` * `t22`.`prior_rate`
+    ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t5`.`spread` - (
+                    `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
+                  ) - (
+                    `t5`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
       ),
-      NULLIF(`t22`.`by_channel`, 0.0) + `t22`.`prior_trials`
-    ) AS `store_share`
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
   FROM (
     SELECT
-      `t21`.`customer_id`,
-      `t21`.`by_device`,
-      `t21`.`by_mobile`,
-      `t21`.`by_channel`,
-      `t21`.`by_app`,
-      `t21`.`by_store`,
-      `t21`.`mobile_share`,
-      `t21`.`app_share`,
-      `t11`.`prior_rate`,
-      `t11`.`prior_trials`
-    FROM (
-      SELECT
-        `t19`.*
-        EXCEPT (`prior_trials`, `prior_rate`)
-      FROM (
-        SELECT
-          `t18`.`customer_id`,
-          `t18`.`by_device`,
-          `t18`.`by_mobile`,
-          `t18`.`by_channel`,
-          `t18`.`by_app`,
-          `t18`.`by_store`,
-          `t18`.`mobile_share`,
-          `t18`.`prior_rate`,
-          `t18`.`prior_trials`,
-          ieee_divide(
-            LEAST(`t18`.`by_app`, `t18`.`by_channel`) + (
-              `t18`.`prior_trials` * `t18`.`prior_rate`
-            ),
-            NULLIF(`t18`.`by_channel`, 0.0) + `t18`.`prior_trials`
-          ) AS `app_share`
-        FROM (
-          SELECT
-            `t17`.`customer_id`,
-            `t17`.`by_device`,
-            `t17`.`by_mobile`,
-            `t17`.`by_channel`,
-            `t17`.`by_app`,
-            `t17`.`by_store`,
-            `t17`.`mobile_share`,
-            `t12`.`prior_rate`,
-            `t12`.`prior_trials`
-          FROM (
-            SELECT
-              `t15`.*
-              EXCEPT (`prior_trials`, `prior_rate`)
-            FROM (
-              SELECT
-                `t14`.`customer_id`,
-                `t14`.`by_device`,
-                `t14`.`by_mobile`,
-                `t14`.`by_channel`,
-                `t14`.`by_app`,
-                `t14`.`by_store`,
-                `t14`.`prior_rate`,
-                `t14`.`prior_trials`,
-                ieee_divide(
-                  LEAST(`t14`.`by_mobile`, `t14`.`by_device`) + (
-                    `t14`.`prior_trials` * `t14`.`prior_rate`
-                  ),
-                  NULLIF(`t14`.`by_device`, 0.0) + `t14`.`prior_trials`
-                ) AS `mobile_share`
-              FROM (
-                SELECT
-                  `t4`.`customer_id`,
-                  `t4`.`by_device`,
-                  `t4`.`by_mobile`,
-                  `t4`.`by_channel`,
-                  `t4`.`by_app`,
-                  `t4`.`by_store`,
-                  `t13`.`prior_rate`,
-                  `t13`.`prior_trials`
-                FROM `t2` AS `t4`
-                CROSS JOIN (
-                  SELECT
-                    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
-                    CAST(CAST(ROUND(
-                      GREATEST(
-                        ieee_divide(
-                          1.0,
-                          GREATEST(
-                            COALESCE(
-                              ieee_divide(
-                                ieee_divide(
-                                  `t7`.`spread` - (
-                                    `t7`.`hits` * ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
-                                  ),
-                                  NULLIF(
-                                    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
-                                      1.0 - ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
-                                    ),
-                                    0.0
-                                  )
-                                ) - (
-                                  `t7`.`customers` - 1.0
-                                ),
-                                NULLIF(
-                                  (
-                                    `t7`.`trials` - ieee_divide(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
-                                  ) - (
-                                    `t7`.`customers` - 1.0
-                                  ),
-                                  0.0
-                                )
-                              ),
-                              0.09090909090909091
-                            ),
-                            0.004975124378109453
-                          )
-                        ) - 1.0,
-                        2.0
-                      ),
-                      0
-                    ) AS INT64) AS FLOAT64) AS `prior_trials`
-                  FROM (
-                    SELECT
-                      SUM(LEAST(`t3`.`by_mobile`, `t3`.`by_device`)) AS `hits`,
-                      SUM(`t3`.`by_device`) AS `trials`,
-                      SUM(`t3`.`by_device` * `t3`.`by_device`) AS `squares`,
-                      SUM(
-                        ieee_divide(
-                          LEAST(`t3`.`by_mobile`, `t3`.`by_device`) * LEAST(`t3`.`by_mobile`, `t3`.`by_device`),
-                          NULLIF(`t3`.`by_device`, 0.0)
-                        )
-                      ) AS `spread`,
-                      CAST(SUM(IF(`t3`.`by_device` > 0, 1, 0)) AS FLOAT64) AS `customers`
-                    FROM `t2` AS `t3`
-                  ) AS `t7`
-                ) AS `t13`
-              ) AS `t14`
-            ) AS `t15`
-          ) AS `t17`
-          CROSS JOIN (
-            SELECT
-              ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
-              CAST(CAST(ROUND(
-                GREATEST(
-                  ieee_divide(
-                    1.0,
-                    GREATEST(
-                      COALESCE(
-                        ieee_divide(
-                          ieee_divide(
-                            `t6`.`spread` - (
-                              `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                            ),
-                            NULLIF(
-                              ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                                1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                              ),
-                              0.0
-                            )
-                          ) - (
-                            `t6`.`customers` - 1.0
-                          ),
-                          NULLIF(
-                            (
-                              `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
-                            ) - (
-                              `t6`.`customers` - 1.0
-                            ),
-                            0.0
-                          )
-                        ),
-                        0.09090909090909091
-                      ),
-                      0.004975124378109453
-                    )
-                  ) - 1.0,
-                  2.0
-                ),
-                0
-              ) AS INT64) AS FLOAT64) AS `prior_trials`
-            FROM (
-              SELECT
-                SUM(LEAST(`t3`.`by_app`, `t3`.`by_channel`)) AS `hits`,
-                SUM(`t3`.`by_channel`) AS `trials`,
-                SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `squares`,
-                SUM(
-                  ieee_divide(
-                    LEAST(`t3`.`by_app`, `t3`.`by_channel`) * LEAST(`t3`.`by_app`, `t3`.`by_channel`),
-                    NULLIF(`t3`.`by_channel`, 0.0)
-                  )
-                ) AS `spread`,
-                CAST(SUM(IF(`t3`.`by_channel` > 0, 1, 0)) AS FLOAT64) AS `customers`
-              FROM `t2` AS `t3`
-            ) AS `t6`
-          ) AS `t12`
-        ) AS `t18`
-      ) AS `t19`
-    ) AS `t21`
-    CROSS JOIN (
-      SELECT
-        ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
-        CAST(CAST(ROUND(
+      SUM(LEAST(`t3`.`by_mobile`, `t3`.`by_device`)) AS `hits`,
+      SUM(`t3`.`by_device`) AS `trials`,
+      SUM(`t3`.`by_device` * `t3`.`by_device`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`by_mobile`, `t3`.`by_device`) * LEAST(`t3`.`by_mobile`, `t3`.`by_device`),
+          NULLIF(`t3`.`by_device`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t3`.`by_device` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t11`
+CROSS JOIN (
+  SELECT
+    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
           GREATEST(
-            ieee_divide(
-              1.0,
-              GREATEST(
-                COALESCE(
-                  ieee_divide(
-                    ieee_divide(
-                      `t5`.`spread` - (
-                        `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                      ),
-                      NULLIF(
-                        ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                          1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                        ),
-                        0.0
-                      )
-                    ) - (
-                      `t5`.`customers` - 1.0
-                    ),
-                    NULLIF(
-                      (
-                        `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
-                      ) - (
-                        `t5`.`customers` - 1.0
-                      ),
-                      0.0
-                    )
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t6`.`spread` - (
+                    `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
                   ),
-                  0.09090909090909091
+                  NULLIF(
+                    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t6`.`customers` - 1.0
                 ),
-                0.004975124378109453
-              )
-            ) - 1.0,
-            2.0
-          ),
-          0
-        ) AS INT64) AS FLOAT64) AS `prior_trials`
-      FROM (
-        SELECT
-          SUM(LEAST(`t3`.`by_store`, `t3`.`by_channel`)) AS `hits`,
-          SUM(`t3`.`by_channel`) AS `trials`,
-          SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `squares`,
-          SUM(
-            ieee_divide(
-              LEAST(`t3`.`by_store`, `t3`.`by_channel`) * LEAST(`t3`.`by_store`, `t3`.`by_channel`),
-              NULLIF(`t3`.`by_channel`, 0.0)
-            )
-          ) AS `spread`,
-          CAST(SUM(IF(`t3`.`by_channel` > 0, 1, 0)) AS FLOAT64) AS `customers`
-        FROM `t2` AS `t3`
-      ) AS `t5`
-    ) AS `t11`
-  ) AS `t22`
-) AS `t23`
+                NULLIF(
+                  (
+                    `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
+                  ) - (
+                    `t6`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
+  FROM (
+    SELECT
+      SUM(LEAST(`t3`.`by_app`, `t3`.`by_channel`)) AS `hits`,
+      SUM(`t3`.`by_channel`) AS `trials`,
+      SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`by_app`, `t3`.`by_channel`) * LEAST(`t3`.`by_app`, `t3`.`by_channel`),
+          NULLIF(`t3`.`by_channel`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t3`.`by_channel` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t2` AS `t3`
+  ) AS `t6`
+) AS `t12`
+CROSS JOIN (
+  SELECT
+    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t7`.`spread` - (
+                    `t7`.`hits` * ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t7`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t7`.`trials` - ieee_divide(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
+                  ) - (
+                    `t7`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
+  FROM (
+    SELECT
+      SUM(LEAST(`t3`.`by_store`, `t3`.`by_channel`)) AS `hits`,
+      SUM(`t3`.`by_channel`) AS `trials`,
+      SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`by_store`, `t3`.`by_channel`) * LEAST(`t3`.`by_store`, `t3`.`by_channel`),
+          NULLIF(`t3`.`by_channel`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t3`.`by_channel` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t2` AS `t3`
+  ) AS `t7`
+) AS `t13`

@@ -4,6 +4,8 @@ WITH `t2` AS (
     SUM(`t1`.`emails_sent`) AS `sent`,
     SUM(`t1`.`emails_opened`) AS `opened`,
     SUM(`t1`.`emails_clicked`) AS `clicked`,
+    SUM(`t1`.`ads_seen`) AS `ads`,
+    SUM(`t1`.`ads_clicked`) AS `followed`,
     SUM(IF(`t1`.`day` > DATE(2026, 8, 17), `t1`.`pushes_opened`, 0.0)) AS `push_opens_90d`,
     SUM(IF(`t1`.`day` > DATE(2026, 8, 17), `t1`.`ads_clicked`, 0.0)) AS `ads_clicked_90d`
   FROM (
@@ -14,6 +16,7 @@ WITH `t2` AS (
       `t0`.`emails_opened`,
       `t0`.`emails_clicked`,
       `t0`.`pushes_opened`,
+      `t0`.`ads_seen`,
       `t0`.`ads_clicked`
     FROM `activity_daily` AS `t0`
     WHERE
@@ -23,181 +26,198 @@ WITH `t2` AS (
     1
 )
 SELECT
-  `t16`.*
-  EXCEPT (`prior_trials`, `prior_rate`)
-FROM (
+  `t4`.`customer_id`,
+  `t4`.`sent`,
+  `t4`.`opened`,
+  `t4`.`clicked`,
+  `t4`.`ads`,
+  `t4`.`followed`,
+  `t4`.`push_opens_90d`,
+  `t4`.`ads_clicked_90d`,
+  ieee_divide(
+    LEAST(`t4`.`opened`, `t4`.`sent`) + (
+      `t11`.`prior_trials` * `t11`.`prior_rate`
+    ),
+    NULLIF(`t4`.`sent`, 0.0) + `t11`.`prior_trials`
+  ) AS `email_open_rate`,
+  ieee_divide(
+    LEAST(`t4`.`clicked`, `t4`.`sent`) + (
+      `t12`.`prior_trials` * `t12`.`prior_rate`
+    ),
+    NULLIF(`t4`.`sent`, 0.0) + `t12`.`prior_trials`
+  ) AS `email_click_rate`,
+  ieee_divide(
+    LEAST(`t4`.`followed`, `t4`.`ads`) + (
+      `t13`.`prior_trials` * `t13`.`prior_rate`
+    ),
+    NULLIF(`t4`.`ads`, 0.0) + `t13`.`prior_trials`
+  ) AS `ad_click_rate`
+FROM `t2` AS `t4`
+CROSS JOIN (
   SELECT
-    `t15`.`customer_id`,
-    `t15`.`sent`,
-    `t15`.`opened`,
-    `t15`.`clicked`,
-    `t15`.`push_opens_90d`,
-    `t15`.`ads_clicked_90d`,
-    `t15`.`email_open_rate`,
-    `t15`.`prior_rate`,
-    `t15`.`prior_trials`,
-    ieee_divide(
-      LEAST(`t15`.`clicked`, `t15`.`sent`) + (
-        `t15`.`prior_trials` * `t15`.`prior_rate`
+    ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t5`.`spread` - (
+                    `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
+                  ) - (
+                    `t5`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
       ),
-      NULLIF(`t15`.`sent`, 0.0) + `t15`.`prior_trials`
-    ) AS `email_click_rate`
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
   FROM (
     SELECT
-      `t14`.`customer_id`,
-      `t14`.`sent`,
-      `t14`.`opened`,
-      `t14`.`clicked`,
-      `t14`.`push_opens_90d`,
-      `t14`.`ads_clicked_90d`,
-      `t14`.`email_open_rate`,
-      `t9`.`prior_rate`,
-      `t9`.`prior_trials`
-    FROM (
-      SELECT
-        `t12`.*
-        EXCEPT (`prior_trials`, `prior_rate`)
-      FROM (
-        SELECT
-          `t11`.`customer_id`,
-          `t11`.`sent`,
-          `t11`.`opened`,
-          `t11`.`clicked`,
-          `t11`.`push_opens_90d`,
-          `t11`.`ads_clicked_90d`,
-          `t11`.`prior_rate`,
-          `t11`.`prior_trials`,
-          ieee_divide(
-            LEAST(`t11`.`opened`, `t11`.`sent`) + (
-              `t11`.`prior_trials` * `t11`.`prior_rate`
-            ),
-            NULLIF(`t11`.`sent`, 0.0) + `t11`.`prior_trials`
-          ) AS `email_open_rate`
-        FROM (
-          SELECT
-            `t4`.`customer_id`,
-            `t4`.`sent`,
-            `t4`.`opened`,
-            `t4`.`clicked`,
-            `t4`.`push_opens_90d`,
-            `t4`.`ads_clicked_90d`,
-            `t10`.`prior_rate`,
-            `t10`.`prior_trials`
-          FROM `t2` AS `t4`
-          CROSS JOIN (
-            SELECT
-              ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
-              CAST(CAST(ROUND(
-                GREATEST(
-                  ieee_divide(
-                    1.0,
-                    GREATEST(
-                      COALESCE(
-                        ieee_divide(
-                          ieee_divide(
-                            `t6`.`spread` - (
-                              `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                            ),
-                            NULLIF(
-                              ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                                1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                              ),
-                              0.0
-                            )
-                          ) - (
-                            `t6`.`customers` - 1.0
-                          ),
-                          NULLIF(
-                            (
-                              `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
-                            ) - (
-                              `t6`.`customers` - 1.0
-                            ),
-                            0.0
-                          )
-                        ),
-                        0.09090909090909091
-                      ),
-                      0.004975124378109453
-                    )
-                  ) - 1.0,
-                  2.0
-                ),
-                0
-              ) AS INT64) AS FLOAT64) AS `prior_trials`
-            FROM (
-              SELECT
-                SUM(LEAST(`t3`.`opened`, `t3`.`sent`)) AS `hits`,
-                SUM(`t3`.`sent`) AS `trials`,
-                SUM(`t3`.`sent` * `t3`.`sent`) AS `squares`,
-                SUM(
-                  ieee_divide(
-                    LEAST(`t3`.`opened`, `t3`.`sent`) * LEAST(`t3`.`opened`, `t3`.`sent`),
-                    NULLIF(`t3`.`sent`, 0.0)
-                  )
-                ) AS `spread`,
-                CAST(SUM(IF(`t3`.`sent` > 0, 1, 0)) AS FLOAT64) AS `customers`
-              FROM `t2` AS `t3`
-            ) AS `t6`
-          ) AS `t10`
-        ) AS `t11`
-      ) AS `t12`
-    ) AS `t14`
-    CROSS JOIN (
-      SELECT
-        ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
-        CAST(CAST(ROUND(
+      SUM(LEAST(`t3`.`opened`, `t3`.`sent`)) AS `hits`,
+      SUM(`t3`.`sent`) AS `trials`,
+      SUM(`t3`.`sent` * `t3`.`sent`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`opened`, `t3`.`sent`) * LEAST(`t3`.`opened`, `t3`.`sent`),
+          NULLIF(`t3`.`sent`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t3`.`sent` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t11`
+CROSS JOIN (
+  SELECT
+    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
           GREATEST(
-            ieee_divide(
-              1.0,
-              GREATEST(
-                COALESCE(
-                  ieee_divide(
-                    ieee_divide(
-                      `t5`.`spread` - (
-                        `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                      ),
-                      NULLIF(
-                        ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                          1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                        ),
-                        0.0
-                      )
-                    ) - (
-                      `t5`.`customers` - 1.0
-                    ),
-                    NULLIF(
-                      (
-                        `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
-                      ) - (
-                        `t5`.`customers` - 1.0
-                      ),
-                      0.0
-                    )
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t6`.`spread` - (
+                    `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
                   ),
-                  0.09090909090909091
+                  NULLIF(
+                    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t6`.`customers` - 1.0
                 ),
-                0.004975124378109453
-              )
-            ) - 1.0,
-            2.0
-          ),
-          0
-        ) AS INT64) AS FLOAT64) AS `prior_trials`
-      FROM (
-        SELECT
-          SUM(LEAST(`t3`.`clicked`, `t3`.`sent`)) AS `hits`,
-          SUM(`t3`.`sent`) AS `trials`,
-          SUM(`t3`.`sent` * `t3`.`sent`) AS `squares`,
-          SUM(
-            ieee_divide(
-              LEAST(`t3`.`clicked`, `t3`.`sent`) * LEAST(`t3`.`clicked`, `t3`.`sent`),
-              NULLIF(`t3`.`sent`, 0.0)
-            )
-          ) AS `spread`,
-          CAST(SUM(IF(`t3`.`sent` > 0, 1, 0)) AS FLOAT64) AS `customers`
-        FROM `t2` AS `t3`
-      ) AS `t5`
-    ) AS `t9`
-  ) AS `t15`
-) AS `t16`
+                NULLIF(
+                  (
+                    `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
+                  ) - (
+                    `t6`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
+  FROM (
+    SELECT
+      SUM(LEAST(`t3`.`clicked`, `t3`.`sent`)) AS `hits`,
+      SUM(`t3`.`sent`) AS `trials`,
+      SUM(`t3`.`sent` * `t3`.`sent`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`clicked`, `t3`.`sent`) * LEAST(`t3`.`clicked`, `t3`.`sent`),
+          NULLIF(`t3`.`sent`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t3`.`sent` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t2` AS `t3`
+  ) AS `t6`
+) AS `t12`
+CROSS JOIN (
+  SELECT
+    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t7`.`spread` - (
+                    `t7`.`hits` * ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t7`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t7`.`trials` - ieee_divide(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
+                  ) - (
+                    `t7`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
+  FROM (
+    SELECT
+      SUM(LEAST(`t3`.`followed`, `t3`.`ads`)) AS `hits`,
+      SUM(`t3`.`ads`) AS `trials`,
+      SUM(`t3`.`ads` * `t3`.`ads`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`followed`, `t3`.`ads`) * LEAST(`t3`.`followed`, `t3`.`ads`),
+          NULLIF(`t3`.`ads`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t3`.`ads` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t2` AS `t3`
+  ) AS `t7`
+) AS `t13`

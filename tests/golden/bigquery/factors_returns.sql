@@ -29,88 +29,71 @@ WITH `t3` AS (
   ) AS `t2`
 )
 SELECT
-  `t10`.*
-  EXCEPT (`prior_trials`, `prior_rate`)
-FROM (
+  `t5`.`customer_id`,
+  `t5`.`revenue`,
+  `t5`.`refunded`,
+  `t5`.`purchase_days`,
+  `t5`.`returned_days`,
+  ieee_divide(
+    LEAST(`t5`.`returned_days`, `t5`.`purchase_days`) + (
+      `t8`.`prior_trials` * `t8`.`prior_rate`
+    ),
+    NULLIF(`t5`.`purchase_days`, 0.0) + `t8`.`prior_trials`
+  ) AS `return_rate`
+FROM `t3` AS `t5`
+CROSS JOIN (
   SELECT
-    `t9`.`customer_id`,
-    `t9`.`revenue`,
-    `t9`.`refunded`,
-    `t9`.`purchase_days`,
-    `t9`.`returned_days`,
-    `t9`.`prior_rate`,
-    `t9`.`prior_trials`,
-    ieee_divide(
-      LEAST(`t9`.`returned_days`, `t9`.`purchase_days`) + (
-        `t9`.`prior_trials` * `t9`.`prior_rate`
+    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t6`.`spread` - (
+                    `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t6`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
+                  ) - (
+                    `t6`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
       ),
-      NULLIF(`t9`.`purchase_days`, 0.0) + `t9`.`prior_trials`
-    ) AS `return_rate`
+      0
+    ) AS INT64) AS FLOAT64) AS `prior_trials`
   FROM (
     SELECT
-      `t5`.`customer_id`,
-      `t5`.`revenue`,
-      `t5`.`refunded`,
-      `t5`.`purchase_days`,
-      `t5`.`returned_days`,
-      `t8`.`prior_rate`,
-      `t8`.`prior_trials`
-    FROM `t3` AS `t5`
-    CROSS JOIN (
-      SELECT
-        ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
-        CAST(CAST(ROUND(
-          GREATEST(
-            ieee_divide(
-              1.0,
-              GREATEST(
-                COALESCE(
-                  ieee_divide(
-                    ieee_divide(
-                      `t6`.`spread` - (
-                        `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                      ),
-                      NULLIF(
-                        ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                          1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                        ),
-                        0.0
-                      )
-                    ) - (
-                      `t6`.`customers` - 1.0
-                    ),
-                    NULLIF(
-                      (
-                        `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
-                      ) - (
-                        `t6`.`customers` - 1.0
-                      ),
-                      0.0
-                    )
-                  ),
-                  0.09090909090909091
-                ),
-                0.004975124378109453
-              )
-            ) - 1.0,
-            2.0
-          ),
-          0
-        ) AS INT64) AS FLOAT64) AS `prior_trials`
-      FROM (
-        SELECT
-          SUM(LEAST(`t4`.`returned_days`, `t4`.`purchase_days`)) AS `hits`,
-          SUM(`t4`.`purchase_days`) AS `trials`,
-          SUM(`t4`.`purchase_days` * `t4`.`purchase_days`) AS `squares`,
-          SUM(
-            ieee_divide(
-              LEAST(`t4`.`returned_days`, `t4`.`purchase_days`) * LEAST(`t4`.`returned_days`, `t4`.`purchase_days`),
-              NULLIF(`t4`.`purchase_days`, 0.0)
-            )
-          ) AS `spread`,
-          CAST(SUM(IF(`t4`.`purchase_days` > 0, 1, 0)) AS FLOAT64) AS `customers`
-        FROM `t3` AS `t4`
-      ) AS `t6`
-    ) AS `t8`
-  ) AS `t9`
-) AS `t10`
+      SUM(LEAST(`t4`.`returned_days`, `t4`.`purchase_days`)) AS `hits`,
+      SUM(`t4`.`purchase_days`) AS `trials`,
+      SUM(`t4`.`purchase_days` * `t4`.`purchase_days`) AS `squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t4`.`returned_days`, `t4`.`purchase_days`) * LEAST(`t4`.`returned_days`, `t4`.`purchase_days`),
+          NULLIF(`t4`.`purchase_days`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t4`.`purchase_days` > 0, 1, 0)) AS FLOAT64) AS `customers`
+    FROM `t3` AS `t4`
+  ) AS `t6`
+) AS `t8`

@@ -21,98 +21,81 @@ WITH `t2` AS (
     1
 )
 SELECT
-  `t10`.`customer_id`,
-  `t10`.`session_duration_mean`,
-  `t10`.`pages`,
-  `t10`.`bounces`,
-  `t10`.`visits`,
-  `t10`.`bounce_rate`,
-  ieee_divide(`t10`.`pages`, NULLIF(`t10`.`visits`, 0.0)) AS `pages_per_session`
+  `t8`.`customer_id`,
+  `t8`.`session_duration_mean`,
+  `t8`.`pages`,
+  `t8`.`bounces`,
+  `t8`.`visits`,
+  `t8`.`bounce_rate`,
+  ieee_divide(`t8`.`pages`, NULLIF(`t8`.`visits`, 0.0)) AS `pages_per_session`
 FROM (
   SELECT
-    `t9`.*
-    EXCEPT (`prior_trials`, `prior_rate`)
-  FROM (
+    `t4`.`customer_id`,
+    `t4`.`session_duration_mean`,
+    `t4`.`pages`,
+    `t4`.`bounces`,
+    `t4`.`visits`,
+    ieee_divide(
+      LEAST(`t4`.`bounces`, `t4`.`visits`) + (
+        `t7`.`prior_trials` * `t7`.`prior_rate`
+      ),
+      NULLIF(`t4`.`visits`, 0.0) + `t7`.`prior_trials`
+    ) AS `bounce_rate`
+  FROM `t2` AS `t4`
+  CROSS JOIN (
     SELECT
-      `t8`.`customer_id`,
-      `t8`.`session_duration_mean`,
-      `t8`.`pages`,
-      `t8`.`bounces`,
-      `t8`.`visits`,
-      `t8`.`prior_rate`,
-      `t8`.`prior_trials`,
-      ieee_divide(
-        LEAST(`t8`.`bounces`, `t8`.`visits`) + (
-          `t8`.`prior_trials` * `t8`.`prior_rate`
+      ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
+      CAST(CAST(ROUND(
+        GREATEST(
+          ieee_divide(
+            1.0,
+            GREATEST(
+              COALESCE(
+                ieee_divide(
+                  ieee_divide(
+                    `t5`.`spread` - (
+                      `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                    ),
+                    NULLIF(
+                      ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
+                        1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                      ),
+                      0.0
+                    )
+                  ) - (
+                    `t5`.`customers` - 1.0
+                  ),
+                  NULLIF(
+                    (
+                      `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
+                    ) - (
+                      `t5`.`customers` - 1.0
+                    ),
+                    0.0
+                  )
+                ),
+                0.09090909090909091
+              ),
+              0.004975124378109453
+            )
+          ) - 1.0,
+          2.0
         ),
-        NULLIF(`t8`.`visits`, 0.0) + `t8`.`prior_trials`
-      ) AS `bounce_rate`
+        0
+      ) AS INT64) AS FLOAT64) AS `prior_trials`
     FROM (
       SELECT
-        `t4`.`customer_id`,
-        `t4`.`session_duration_mean`,
-        `t4`.`pages`,
-        `t4`.`bounces`,
-        `t4`.`visits`,
-        `t7`.`prior_rate`,
-        `t7`.`prior_trials`
-      FROM `t2` AS `t4`
-      CROSS JOIN (
-        SELECT
-          ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
-          CAST(CAST(ROUND(
-            GREATEST(
-              ieee_divide(
-                1.0,
-                GREATEST(
-                  COALESCE(
-                    ieee_divide(
-                      ieee_divide(
-                        `t5`.`spread` - (
-                          `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                        ),
-                        NULLIF(
-                          ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                            1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                          ),
-                          0.0
-                        )
-                      ) - (
-                        `t5`.`customers` - 1.0
-                      ),
-                      NULLIF(
-                        (
-                          `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
-                        ) - (
-                          `t5`.`customers` - 1.0
-                        ),
-                        0.0
-                      )
-                    ),
-                    0.09090909090909091
-                  ),
-                  0.004975124378109453
-                )
-              ) - 1.0,
-              2.0
-            ),
-            0
-          ) AS INT64) AS FLOAT64) AS `prior_trials`
-        FROM (
-          SELECT
-            SUM(LEAST(`t3`.`bounces`, `t3`.`visits`)) AS `hits`,
-            SUM(`t3`.`visits`) AS `trials`,
-            SUM(`t3`.`visits` * `t3`.`visits`) AS `squares`,
-            SUM(
-              ieee_divide(
-                LEAST(`t3`.`bounces`, `t3`.`visits`) * LEAST(`t3`.`bounces`, `t3`.`visits`),
-                NULLIF(`t3`.`visits`, 0.0)
-              )
-            ) AS `spread`,
-            CAST(SUM(IF(`t3`.`visits` > 0, 1, 0)) AS FLOAT64) AS `customers`
-          FROM `t2` AS `t3`
-        ) AS `t5`
-      ) AS `t7`
-    ) AS `t8`
-  ) AS `t9`
-) AS `t10`
+        SUM(LEAST(`t3`.`bounces`, `t3`.`visits`)) AS `hits`,
+        SUM(`t3`.`visits`) AS `trials`,
+        SUM(`t3`.`visits` * `t3`.`visits`) AS `squares`,
+        SUM(
+          ieee_divide(
+            LEAST(`t3`.`bounces`, `t3`.`visits`) * LEAST(`t3`.`bounces`, `t3`.`visits`),
+            NULLIF(`t3`.`visits`, 0.0)
+          )
+        ) AS `spread`,
+        CAST(SUM(IF(`t3`.`visits` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      FROM `t2` AS `t3`
+    ) AS `t5`
+  ) AS `t7`
+) AS `t8`

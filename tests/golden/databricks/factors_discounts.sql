@@ -1,120 +1,168 @@
-WITH `t2` AS (
+WITH `t3` AS (
   SELECT
-    `t1`.`customer_id`,
-    SUM(`t1`.`revenue`) AS `revenue`,
-    SUM(`t1`.`discount`) AS `discount`,
-    CAST(SUM(IF(`t1`.`discount` > 0, 1, 0)) AS DOUBLE) AS `discounted`,
-    CAST(COUNT(*) AS DOUBLE) AS `orders`
+    `t2`.`customer_id`,
+    `t2`.`revenue`,
+    `t2`.`discount`,
+    `t2`.`discounted`,
+    `t2`.`orders`,
+    IF((
+      `t2`.`revenue` + `t2`.`discount`
+    ) > 0, `t2`.`orders`, 0.0) AS `priced`,
+    COALESCE(
+      TRY_DIVIDE(`t2`.`orders` * `t2`.`discount`, NULLIF(`t2`.`revenue` + `t2`.`discount`, 0.0)),
+      0.0
+    ) AS `taken_off`
   FROM (
     SELECT
-      `t0`.`customer_id`,
-      `t0`.`day`,
-      `t0`.`revenue`,
-      `t0`.`discount`
-    FROM `orders` AS `t0`
-    WHERE
-      `t0`.`lines` > 0 AND `t0`.`day` <= MAKE_DATE(2026, 11, 15)
-  ) AS `t1`
-  GROUP BY
-    1
-)
-SELECT
-  `t10`.`customer_id`,
-  `t10`.`revenue`,
-  `t10`.`discount`,
-  `t10`.`discounted`,
-  `t10`.`orders`,
-  `t10`.`discount_order_rate`,
-  TRY_DIVIDE(`t10`.`discount`, NULLIF(`t10`.`revenue` + `t10`.`discount`, 0.0)) AS `discount_share`
-FROM (
-  SELECT
-    `t9`.`customer_id`,
-    `t9`.`revenue`,
-    `t9`.`discount`,
-    `t9`.`discounted`,
-    `t9`.`orders`,
-    `t9`.`discount_order_rate`
-  FROM (
-    SELECT
-      `t8`.`customer_id`,
-      `t8`.`revenue`,
-      `t8`.`discount`,
-      `t8`.`discounted`,
-      `t8`.`orders`,
-      `t8`.`prior_rate`,
-      `t8`.`prior_trials`,
-      TRY_DIVIDE(
-        LEAST(`t8`.`discounted`, `t8`.`orders`) + (
-          `t8`.`prior_trials` * `t8`.`prior_rate`
-        ),
-        NULLIF(`t8`.`orders`, 0.0) + `t8`.`prior_trials`
-      ) AS `discount_order_rate`
+      `t1`.`customer_id`,
+      SUM(`t1`.`revenue`) AS `revenue`,
+      SUM(`t1`.`discount`) AS `discount`,
+      CAST(SUM(IF(`t1`.`discount` > 0, 1, 0)) AS DOUBLE) AS `discounted`,
+      CAST(COUNT(*) AS DOUBLE) AS `orders`
     FROM (
       SELECT
-        `t4`.`customer_id`,
-        `t4`.`revenue`,
-        `t4`.`discount`,
-        `t4`.`discounted`,
-        `t4`.`orders`,
-        `t7`.`prior_rate`,
-        `t7`.`prior_trials`
-      FROM `t2` AS `t4`
-      CROSS JOIN (
-        SELECT
-          TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
-          CAST(CAST(ROUND(
-            GREATEST(
+        `t0`.`customer_id`,
+        `t0`.`day`,
+        `t0`.`revenue`,
+        `t0`.`discount`
+      FROM `orders` AS `t0`
+      WHERE
+        `t0`.`lines` > 0 AND `t0`.`day` <= MAKE_DATE(2026, 11, 15)
+    ) AS `t1`
+    GROUP BY
+      1
+  ) AS `t2`
+)
+SELECT
+  `t5`.`customer_id`,
+  `t5`.`revenue`,
+  `t5`.`discount`,
+  `t5`.`discounted`,
+  `t5`.`orders`,
+  `t5`.`priced`,
+  `t5`.`taken_off`,
+  TRY_DIVIDE(
+    LEAST(`t5`.`taken_off`, `t5`.`priced`) + (
+      `t10`.`prior_trials` * `t10`.`prior_rate`
+    ),
+    NULLIF(`t5`.`priced`, 0.0) + `t10`.`prior_trials`
+  ) AS `discount_share`,
+  TRY_DIVIDE(
+    LEAST(`t5`.`discounted`, `t5`.`orders`) + (
+      `t11`.`prior_trials` * `t11`.`prior_rate`
+    ),
+    NULLIF(`t5`.`orders`, 0.0) + `t11`.`prior_trials`
+  ) AS `discount_order_rate`
+FROM `t3` AS `t5`
+CROSS JOIN (
+  SELECT
+    TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
               TRY_DIVIDE(
-                1.0,
-                GREATEST(
-                  COALESCE(
-                    TRY_DIVIDE(
-                      TRY_DIVIDE(
-                        `t5`.`spread` - (
-                          `t5`.`hits` * TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                        ),
-                        NULLIF(
-                          TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                            1.0 - TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                          ),
-                          0.0
-                        )
-                      ) - (
-                        `t5`.`customers` - 1.0
-                      ),
-                      NULLIF(
-                        (
-                          `t5`.`trials` - TRY_DIVIDE(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
-                        ) - (
-                          `t5`.`customers` - 1.0
-                        ),
-                        0.0
-                      )
-                    ),
-                    0.09090909090909091
+                TRY_DIVIDE(
+                  `t6`.`spread` - (
+                    `t6`.`hits` * TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
                   ),
-                  0.004975124378109453
+                  NULLIF(
+                    TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t6`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t6`.`trials` - TRY_DIVIDE(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
+                  ) - (
+                    `t6`.`customers` - 1.0
+                  ),
+                  0.0
                 )
-              ) - 1.0,
-              2.0
+              ),
+              0.09090909090909091
             ),
-            0
-          ) AS BIGINT) AS DOUBLE) AS `prior_trials`
-        FROM (
-          SELECT
-            SUM(LEAST(`t3`.`discounted`, `t3`.`orders`)) AS `hits`,
-            SUM(`t3`.`orders`) AS `trials`,
-            SUM(`t3`.`orders` * `t3`.`orders`) AS `squares`,
-            SUM(
-              TRY_DIVIDE(
-                LEAST(`t3`.`discounted`, `t3`.`orders`) * LEAST(`t3`.`discounted`, `t3`.`orders`),
-                NULLIF(`t3`.`orders`, 0.0)
-              )
-            ) AS `spread`,
-            CAST(SUM(IF(`t3`.`orders` > 0, 1, 0)) AS DOUBLE) AS `customers`
-          FROM `t2` AS `t3`
-        ) AS `t5`
-      ) AS `t7`
-    ) AS `t8`
-  ) AS `t9`
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `prior_trials`
+  FROM (
+    SELECT
+      SUM(LEAST(`t4`.`taken_off`, `t4`.`priced`)) AS `hits`,
+      SUM(`t4`.`priced`) AS `trials`,
+      SUM(`t4`.`priced` * `t4`.`priced`) AS `squares`,
+      SUM(
+        TRY_DIVIDE(
+          LEAST(`t4`.`taken_off`, `t4`.`priced`) * LEAST(`t4`.`taken_off`, `t4`.`priced`),
+          NULLIF(`t4`.`priced`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t4`.`priced` > 0, 1, 0)) AS DOUBLE) AS `customers`
+    FROM `t3` AS `t4`
+  ) AS `t6`
 ) AS `t10`
+CROSS JOIN (
+  SELECT
+    TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
+              TRY_DIVIDE(
+                TRY_DIVIDE(
+                  `t7`.`spread` - (
+                    `t7`.`hits` * TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                  ),
+                  NULLIF(
+                    TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t7`.`customers` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t7`.`trials` - TRY_DIVIDE(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
+                  ) - (
+                    `t7`.`customers` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `prior_trials`
+  FROM (
+    SELECT
+      SUM(LEAST(`t4`.`discounted`, `t4`.`orders`)) AS `hits`,
+      SUM(`t4`.`orders`) AS `trials`,
+      SUM(`t4`.`orders` * `t4`.`orders`) AS `squares`,
+      SUM(
+        TRY_DIVIDE(
+          LEAST(`t4`.`discounted`, `t4`.`orders`) * LEAST(`t4`.`discounted`, `t4`.`orders`),
+          NULLIF(`t4`.`orders`, 0.0)
+        )
+      ) AS `spread`,
+      CAST(SUM(IF(`t4`.`orders` > 0, 1, 0)) AS DOUBLE) AS `customers`
+    FROM `t3` AS `t4`
+  ) AS `t7`
+) AS `t11`

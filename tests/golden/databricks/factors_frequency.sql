@@ -5,8 +5,10 @@ SELECT
   SUM(IF(`t8`.`day` > MAKE_DATE(2026, 5, 19), `t8`.`orders`, 0.0)) AS `orders_180d`,
   SUM(`t8`.`orders`) AS `orders_lifetime`,
   SUM(IF(`t8`.`day` > MAKE_DATE(2026, 8, 17), `t8`.`active_days`, 0.0)) AS `active_days_90d`,
+  SUM(IF(`t8`.`day` > MAKE_DATE(2026, 11, 8), `t8`.`visits`, 0.0)) AS `visits_7d`,
   SUM(IF(`t8`.`day` > MAKE_DATE(2026, 10, 16), `t8`.`visits`, 0.0)) AS `visits_30d`,
-  SUM(IF(`t8`.`day` > MAKE_DATE(2026, 8, 17), `t8`.`visits`, 0.0)) AS `visits_90d`
+  SUM(IF(`t8`.`day` > MAKE_DATE(2026, 8, 17), `t8`.`visits`, 0.0)) AS `visits_90d`,
+  SUM(IF(`t8`.`day` > MAKE_DATE(2026, 5, 19), `t8`.`visits`, 0.0)) AS `visits_180d`
 FROM (
   SELECT
     *

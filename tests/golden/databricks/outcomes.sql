@@ -49,7 +49,7 @@ FROM (
           `t10`.`responses`
         FROM (
           SELECT
-            *
+            `t1`.`customer_id`
           FROM `customers` AS `t1`
         ) AS `t5`
         LEFT OUTER JOIN (

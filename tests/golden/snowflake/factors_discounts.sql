@@ -1,123 +1,184 @@
-WITH "t2" AS (
+WITH "t3" AS (
   SELECT
-    "t1"."customer_id",
-    SUM("t1"."revenue") AS "revenue",
-    SUM("t1"."discount") AS "discount",
-    CAST(SUM(IFF("t1"."discount" > 0, 1, 0)) AS DOUBLE) AS "discounted",
-    CAST(COUNT(*) AS DOUBLE) AS "orders"
-  FROM (
-    SELECT
-      "t0"."customer_id",
-      "t0"."day",
-      "t0"."revenue",
-      "t0"."discount"
-    FROM "orders" AS "t0"
-    WHERE
-      "t0"."lines" > 0 AND "t0"."day" <= DATE_FROM_PARTS(2026, 11, 15)
-  ) AS "t1"
-  GROUP BY
-    1
-)
-SELECT
-  "t10"."customer_id",
-  "t10"."revenue",
-  "t10"."discount",
-  "t10"."discounted",
-  "t10"."orders",
-  "t10"."discount_order_rate",
-  "t10"."discount" / NULLIF("t10"."revenue" + "t10"."discount", 0.0) AS "discount_share"
-FROM (
-  SELECT
-    "t9".*
-    EXCLUDE ("prior_trials", "prior_rate")
-  FROM (
-    SELECT
-      "t8"."customer_id",
-      "t8"."revenue",
-      "t8"."discount",
-      "t8"."discounted",
-      "t8"."orders",
-      "t8"."prior_rate",
-      "t8"."prior_trials",
+    "t2"."customer_id",
+    "t2"."revenue",
+    "t2"."discount",
+    "t2"."discounted",
+    "t2"."orders",
+    IFF((
+      "t2"."revenue" + "t2"."discount"
+    ) > 0, "t2"."orders", 0.0) AS "priced",
+    COALESCE(
       (
-        LEAST("t8"."discounted", "t8"."orders") + (
-          "t8"."prior_trials" * "t8"."prior_rate"
-        )
-      ) / (
-        NULLIF("t8"."orders", 0.0) + "t8"."prior_trials"
-      ) AS "discount_order_rate"
+        "t2"."orders" * "t2"."discount"
+      ) / NULLIF("t2"."revenue" + "t2"."discount", 0.0),
+      0.0
+    ) AS "taken_off"
+  FROM (
+    SELECT
+      "t1"."customer_id",
+      SUM("t1"."revenue") AS "revenue",
+      SUM("t1"."discount") AS "discount",
+      CAST(SUM(IFF("t1"."discount" > 0, 1, 0)) AS DOUBLE) AS "discounted",
+      CAST(COUNT(*) AS DOUBLE) AS "orders"
     FROM (
       SELECT
-        "t4"."customer_id",
-        "t4"."revenue",
-        "t4"."discount",
-        "t4"."discounted",
-        "t4"."orders",
-        "t7"."prior_rate",
-        "t7"."prior_trials"
-      FROM "t2" AS "t4"
-      CROSS JOIN (
-        SELECT
-          "t5"."hits" / NULLIF("t5"."trials", 0.0) AS "prior_rate",
-          CAST(CAST(ROUND(
-            GREATEST(
+        "t0"."customer_id",
+        "t0"."day",
+        "t0"."revenue",
+        "t0"."discount"
+      FROM "orders" AS "t0"
+      WHERE
+        "t0"."lines" > 0 AND "t0"."day" <= DATE_FROM_PARTS(2026, 11, 15)
+    ) AS "t1"
+    GROUP BY
+      1
+  ) AS "t2"
+)
+SELECT
+  "t5"."customer_id",
+  "t5"."revenue",
+  "t5"."discount",
+  "t5"."discounted",
+  "t5"."orders",
+  "t5"."priced",
+  "t5"."taken_off",
+  (
+    LEAST("t5"."taken_off", "t5"."priced") + (
+      "t10"."prior_trials" * "t10"."prior_rate"
+    )
+  ) / (
+    NULLIF("t5"."priced", 0.0) + "t10"."prior_trials"
+  ) AS "discount_share",
+  (
+    LEAST("t5"."discounted", "t5"."orders") + (
+      "t11"."prior_trials" * "t11"."prior_rate"
+    )
+  ) / (
+    NULLIF("t5"."orders", 0.0) + "t11"."prior_trials"
+  ) AS "discount_order_rate"
+FROM "t3" AS "t5"
+CROSS JOIN (
+  SELECT
+    "t6"."hits" / NULLIF("t6"."trials", 0.0) AS "prior_rate",
+    CAST(CAST(ROUND(
+      GREATEST(
+        (
+          1.0 / GREATEST(
+            COALESCE(
               (
-                1.0 / GREATEST(
-                  COALESCE(
-                    (
-                      (
-                        (
-                          "t5"."spread" - (
-                            "t5"."hits" * (
-                              "t5"."hits" / NULLIF("t5"."trials", 0.0)
-                            )
-                          )
-                        ) / NULLIF(
-                          (
-                            "t5"."hits" / NULLIF("t5"."trials", 0.0)
-                          ) * (
-                            1.0 - (
-                              "t5"."hits" / NULLIF("t5"."trials", 0.0)
-                            )
-                          ),
-                          0.0
-                        )
-                      ) - (
-                        "t5"."customers" - 1.0
+                (
+                  (
+                    "t6"."spread" - (
+                      "t6"."hits" * (
+                        "t6"."hits" / NULLIF("t6"."trials", 0.0)
                       )
-                    ) / NULLIF(
-                      (
-                        "t5"."trials" - (
-                          "t5"."squares" / NULLIF("t5"."trials", 0.0)
-                        )
-                      ) - (
-                        "t5"."customers" - 1.0
-                      ),
-                      0.0
+                    )
+                  ) / NULLIF(
+                    (
+                      "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                    ) * (
+                      1.0 - (
+                        "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                      )
                     ),
-                    0.09090909090909091
-                  ),
-                  0.004975124378109453
+                    0.0
+                  )
+                ) - (
+                  "t6"."customers" - 1.0
                 )
-              ) - 1.0,
-              2.0
+              ) / NULLIF(
+                (
+                  "t6"."trials" - (
+                    "t6"."squares" / NULLIF("t6"."trials", 0.0)
+                  )
+                ) - (
+                  "t6"."customers" - 1.0
+                ),
+                0.0
+              ),
+              0.09090909090909091
             ),
-            0
-          ) AS BIGINT) AS DOUBLE) AS "prior_trials"
-        FROM (
-          SELECT
-            SUM(LEAST("t3"."discounted", "t3"."orders")) AS "hits",
-            SUM("t3"."orders") AS "trials",
-            SUM("t3"."orders" * "t3"."orders") AS "squares",
-            SUM(
-              (
-                LEAST("t3"."discounted", "t3"."orders") * LEAST("t3"."discounted", "t3"."orders")
-              ) / NULLIF("t3"."orders", 0.0)
-            ) AS "spread",
-            CAST(SUM(IFF("t3"."orders" > 0, 1, 0)) AS DOUBLE) AS "customers"
-          FROM "t2" AS "t3"
-        ) AS "t5"
-      ) AS "t7"
-    ) AS "t8"
-  ) AS "t9"
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
+  FROM (
+    SELECT
+      SUM(LEAST("t4"."taken_off", "t4"."priced")) AS "hits",
+      SUM("t4"."priced") AS "trials",
+      SUM("t4"."priced" * "t4"."priced") AS "squares",
+      SUM(
+        (
+          LEAST("t4"."taken_off", "t4"."priced") * LEAST("t4"."taken_off", "t4"."priced")
+        ) / NULLIF("t4"."priced", 0.0)
+      ) AS "spread",
+      CAST(SUM(IFF("t4"."priced" > 0, 1, 0)) AS DOUBLE) AS "customers"
+    FROM "t3" AS "t4"
+  ) AS "t6"
 ) AS "t10"
+CROSS JOIN (
+  SELECT
+    "t7"."hits" / NULLIF("t7"."trials", 0.0) AS "prior_rate",
+    CAST(CAST(ROUND(
+      GREATEST(
+        (
+          1.0 / GREATEST(
+            COALESCE(
+              (
+                (
+                  (
+                    "t7"."spread" - (
+                      "t7"."hits" * (
+                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
+                      )
+                    )
+                  ) / NULLIF(
+                    (
+                      "t7"."hits" / NULLIF("t7"."trials", 0.0)
+                    ) * (
+                      1.0 - (
+                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
+                      )
+                    ),
+                    0.0
+                  )
+                ) - (
+                  "t7"."customers" - 1.0
+                )
+              ) / NULLIF(
+                (
+                  "t7"."trials" - (
+                    "t7"."squares" / NULLIF("t7"."trials", 0.0)
+                  )
+                ) - (
+                  "t7"."customers" - 1.0
+                ),
+                0.0
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
+  FROM (
+    SELECT
+      SUM(LEAST("t4"."discounted", "t4"."orders")) AS "hits",
+      SUM("t4"."orders") AS "trials",
+      SUM("t4"."orders" * "t4"."orders") AS "squares",
+      SUM(
+        (
+          LEAST("t4"."discounted", "t4"."orders") * LEAST("t4"."discounted", "t4"."orders")
+        ) / NULLIF("t4"."orders", 0.0)
+      ) AS "spread",
+      CAST(SUM(IFF("t4"."orders" > 0, 1, 0)) AS DOUBLE) AS "customers"
+    FROM "t3" AS "t4"
+  ) AS "t7"
+) AS "t11"

@@ -5,8 +5,10 @@ SELECT
   SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 5, 19), "t8"."orders", 0.0)) AS "orders_180d",
   SUM("t8"."orders") AS "orders_lifetime",
   SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 8, 17), "t8"."active_days", 0.0)) AS "active_days_90d",
+  SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 11, 8), "t8"."visits", 0.0)) AS "visits_7d",
   SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 10, 16), "t8"."visits", 0.0)) AS "visits_30d",
-  SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 8, 17), "t8"."visits", 0.0)) AS "visits_90d"
+  SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 8, 17), "t8"."visits", 0.0)) AS "visits_90d",
+  SUM(IFF("t8"."day" > DATE_FROM_PARTS(2026, 5, 19), "t8"."visits", 0.0)) AS "visits_180d"
 FROM (
   SELECT
     *

@@ -27,295 +27,217 @@ WITH "t2" AS (
     1
 )
 SELECT
-  "t23".*
-  EXCLUDE ("prior_trials", "prior_rate")
-FROM (
+  "t4"."customer_id",
+  "t4"."views",
+  "t4"."carts",
+  "t4"."checkouts",
+  "t4"."cart_days",
+  "t4"."abandoned_days",
+  (
+    LEAST("t4"."carts", "t4"."views") + (
+      "t11"."prior_trials" * "t11"."prior_rate"
+    )
+  ) / (
+    NULLIF("t4"."views", 0.0) + "t11"."prior_trials"
+  ) AS "cart_rate",
+  (
+    LEAST("t4"."checkouts", "t4"."carts") + (
+      "t12"."prior_trials" * "t12"."prior_rate"
+    )
+  ) / (
+    NULLIF("t4"."carts", 0.0) + "t12"."prior_trials"
+  ) AS "checkout_rate",
+  (
+    LEAST("t4"."abandoned_days", "t4"."cart_days") + (
+      "t13"."prior_trials" * "t13"."prior_rate"
+    )
+  ) / (
+    NULLIF("t4"."cart_days", 0.0) + "t13"."prior_trials"
+  ) AS "cart_abandonment"
+FROM "t2" AS "t4"
+CROSS JOIN (
   SELECT
-    "t22"."customer_id",
-    "t22"."views",
-    "t22"."carts",
-    "t22"."checkouts",
-    "t22"."cart_days",
-    "t22"."abandoned_days",
-    "t22"."cart_rate",
-    "t22"."checkout_rate",
-    "t22"."prior_rate",
-    "t22"."prior_trials",
-    (
-      LEAST("t22"."abandoned_days", "t22"."cart_days") + (
-        "t22"."prior_trials" * "t22"."prior_rate"
-      )
-    ) / (
-      NULLIF("t22"."cart_days", 0.0) + "t22"."prior_trials"
-    ) AS "cart_abandonment"
-  FROM (
-    SELECT
-      "t21"."customer_id",
-      "t21"."views",
-      "t21"."carts",
-      "t21"."checkouts",
-      "t21"."cart_days",
-      "t21"."abandoned_days",
-      "t21"."cart_rate",
-      "t21"."checkout_rate",
-      "t11"."prior_rate",
-      "t11"."prior_trials"
-    FROM (
-      SELECT
-        "t19".*
-        EXCLUDE ("prior_trials", "prior_rate")
-      FROM (
-        SELECT
-          "t18"."customer_id",
-          "t18"."views",
-          "t18"."carts",
-          "t18"."checkouts",
-          "t18"."cart_days",
-          "t18"."abandoned_days",
-          "t18"."cart_rate",
-          "t18"."prior_rate",
-          "t18"."prior_trials",
-          (
-            LEAST("t18"."checkouts", "t18"."carts") + (
-              "t18"."prior_trials" * "t18"."prior_rate"
-            )
-          ) / (
-            NULLIF("t18"."carts", 0.0) + "t18"."prior_trials"
-          ) AS "checkout_rate"
-        FROM (
-          SELECT
-            "t17"."customer_id",
-            "t17"."views",
-            "t17"."carts",
-            "t17"."checkouts",
-            "t17"."cart_days",
-            "t17"."abandoned_days",
-            "t17"."cart_rate",
-            "t12"."prior_rate",
-            "t12"."prior_trials"
-          FROM (
-            SELECT
-              "t15".*
-              EXCLUDE ("prior_trials", "prior_rate")
-            FROM (
-              SELECT
-                "t14"."customer_id",
-                "t14"."views",
-                "t14"."carts",
-                "t14"."checkouts",
-                "t14"."cart_days",
-                "t14"."abandoned_days",
-                "t14"."prior_rate",
-                "t14"."prior_trials",
+    "t5"."hits" / NULLIF("t5"."trials", 0.0) AS "prior_rate",
+    CAST(CAST(ROUND(
+      GREATEST(
+        (
+          1.0 / GREATEST(
+            COALESCE(
+              (
                 (
-                  LEAST("t14"."carts", "t14"."views") + (
-                    "t14"."prior_trials" * "t14"."prior_rate"
-                  )
-                ) / (
-                  NULLIF("t14"."views", 0.0) + "t14"."prior_trials"
-                ) AS "cart_rate"
-              FROM (
-                SELECT
-                  "t4"."customer_id",
-                  "t4"."views",
-                  "t4"."carts",
-                  "t4"."checkouts",
-                  "t4"."cart_days",
-                  "t4"."abandoned_days",
-                  "t13"."prior_rate",
-                  "t13"."prior_trials"
-                FROM "t2" AS "t4"
-                CROSS JOIN (
-                  SELECT
-                    "t7"."hits" / NULLIF("t7"."trials", 0.0) AS "prior_rate",
-                    CAST(CAST(ROUND(
-                      GREATEST(
-                        (
-                          1.0 / GREATEST(
-                            COALESCE(
-                              (
-                                (
-                                  (
-                                    "t7"."spread" - (
-                                      "t7"."hits" * (
-                                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
-                                      )
-                                    )
-                                  ) / NULLIF(
-                                    (
-                                      "t7"."hits" / NULLIF("t7"."trials", 0.0)
-                                    ) * (
-                                      1.0 - (
-                                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
-                                      )
-                                    ),
-                                    0.0
-                                  )
-                                ) - (
-                                  "t7"."customers" - 1.0
-                                )
-                              ) / NULLIF(
-                                (
-                                  "t7"."trials" - (
-                                    "t7"."squares" / NULLIF("t7"."trials", 0.0)
-                                  )
-                                ) - (
-                                  "t7"."customers" - 1.0
-                                ),
-                                0.0
-                              ),
-                              0.09090909090909091
-                            ),
-                            0.004975124378109453
-                          )
-                        ) - 1.0,
-                        2.0
-                      ),
-                      0
-                    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
-                  FROM (
-                    SELECT
-                      SUM(LEAST("t3"."carts", "t3"."views")) AS "hits",
-                      SUM("t3"."views") AS "trials",
-                      SUM("t3"."views" * "t3"."views") AS "squares",
-                      SUM(
-                        (
-                          LEAST("t3"."carts", "t3"."views") * LEAST("t3"."carts", "t3"."views")
-                        ) / NULLIF("t3"."views", 0.0)
-                      ) AS "spread",
-                      CAST(SUM(IFF("t3"."views" > 0, 1, 0)) AS DOUBLE) AS "customers"
-                    FROM "t2" AS "t3"
-                  ) AS "t7"
-                ) AS "t13"
-              ) AS "t14"
-            ) AS "t15"
-          ) AS "t17"
-          CROSS JOIN (
-            SELECT
-              "t6"."hits" / NULLIF("t6"."trials", 0.0) AS "prior_rate",
-              CAST(CAST(ROUND(
-                GREATEST(
                   (
-                    1.0 / GREATEST(
-                      COALESCE(
-                        (
-                          (
-                            (
-                              "t6"."spread" - (
-                                "t6"."hits" * (
-                                  "t6"."hits" / NULLIF("t6"."trials", 0.0)
-                                )
-                              )
-                            ) / NULLIF(
-                              (
-                                "t6"."hits" / NULLIF("t6"."trials", 0.0)
-                              ) * (
-                                1.0 - (
-                                  "t6"."hits" / NULLIF("t6"."trials", 0.0)
-                                )
-                              ),
-                              0.0
-                            )
-                          ) - (
-                            "t6"."customers" - 1.0
-                          )
-                        ) / NULLIF(
-                          (
-                            "t6"."trials" - (
-                              "t6"."squares" / NULLIF("t6"."trials", 0.0)
-                            )
-                          ) - (
-                            "t6"."customers" - 1.0
-                          ),
-                          0.0
-                        ),
-                        0.09090909090909091
-                      ),
-                      0.004975124378109453
-                    )
-                  ) - 1.0,
-                  2.0
-                ),
-                0
-              ) AS BIGINT) AS DOUBLE) AS "prior_trials"
-            FROM (
-              SELECT
-                SUM(LEAST("t3"."checkouts", "t3"."carts")) AS "hits",
-                SUM("t3"."carts") AS "trials",
-                SUM("t3"."carts" * "t3"."carts") AS "squares",
-                SUM(
-                  (
-                    LEAST("t3"."checkouts", "t3"."carts") * LEAST("t3"."checkouts", "t3"."carts")
-                  ) / NULLIF("t3"."carts", 0.0)
-                ) AS "spread",
-                CAST(SUM(IFF("t3"."carts" > 0, 1, 0)) AS DOUBLE) AS "customers"
-              FROM "t2" AS "t3"
-            ) AS "t6"
-          ) AS "t12"
-        ) AS "t18"
-      ) AS "t19"
-    ) AS "t21"
-    CROSS JOIN (
-      SELECT
-        "t5"."hits" / NULLIF("t5"."trials", 0.0) AS "prior_rate",
-        CAST(CAST(ROUND(
-          GREATEST(
-            (
-              1.0 / GREATEST(
-                COALESCE(
-                  (
-                    (
-                      (
-                        "t5"."spread" - (
-                          "t5"."hits" * (
-                            "t5"."hits" / NULLIF("t5"."trials", 0.0)
-                          )
-                        )
-                      ) / NULLIF(
-                        (
-                          "t5"."hits" / NULLIF("t5"."trials", 0.0)
-                        ) * (
-                          1.0 - (
-                            "t5"."hits" / NULLIF("t5"."trials", 0.0)
-                          )
-                        ),
-                        0.0
+                    "t5"."spread" - (
+                      "t5"."hits" * (
+                        "t5"."hits" / NULLIF("t5"."trials", 0.0)
                       )
-                    ) - (
-                      "t5"."customers" - 1.0
                     )
                   ) / NULLIF(
                     (
-                      "t5"."trials" - (
-                        "t5"."squares" / NULLIF("t5"."trials", 0.0)
+                      "t5"."hits" / NULLIF("t5"."trials", 0.0)
+                    ) * (
+                      1.0 - (
+                        "t5"."hits" / NULLIF("t5"."trials", 0.0)
                       )
-                    ) - (
-                      "t5"."customers" - 1.0
                     ),
                     0.0
-                  ),
-                  0.09090909090909091
+                  )
+                ) - (
+                  "t5"."customers" - 1.0
+                )
+              ) / NULLIF(
+                (
+                  "t5"."trials" - (
+                    "t5"."squares" / NULLIF("t5"."trials", 0.0)
+                  )
+                ) - (
+                  "t5"."customers" - 1.0
                 ),
-                0.004975124378109453
-              )
-            ) - 1.0,
-            2.0
-          ),
-          0
-        ) AS BIGINT) AS DOUBLE) AS "prior_trials"
-      FROM (
-        SELECT
-          SUM(LEAST("t3"."abandoned_days", "t3"."cart_days")) AS "hits",
-          SUM("t3"."cart_days") AS "trials",
-          SUM("t3"."cart_days" * "t3"."cart_days") AS "squares",
-          SUM(
-            (
-              LEAST("t3"."abandoned_days", "t3"."cart_days") * LEAST("t3"."abandoned_days", "t3"."cart_days")
-            ) / NULLIF("t3"."cart_days", 0.0)
-          ) AS "spread",
-          CAST(SUM(IFF("t3"."cart_days" > 0, 1, 0)) AS DOUBLE) AS "customers"
-        FROM "t2" AS "t3"
-      ) AS "t5"
-    ) AS "t11"
-  ) AS "t22"
-) AS "t23"
+                0.0
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
+  FROM (
+    SELECT
+      SUM(LEAST("t3"."carts", "t3"."views")) AS "hits",
+      SUM("t3"."views") AS "trials",
+      SUM("t3"."views" * "t3"."views") AS "squares",
+      SUM(
+        (
+          LEAST("t3"."carts", "t3"."views") * LEAST("t3"."carts", "t3"."views")
+        ) / NULLIF("t3"."views", 0.0)
+      ) AS "spread",
+      CAST(SUM(IFF("t3"."views" > 0, 1, 0)) AS DOUBLE) AS "customers"
+    FROM "t2" AS "t3"
+  ) AS "t5"
+) AS "t11"
+CROSS JOIN (
+  SELECT
+    "t6"."hits" / NULLIF("t6"."trials", 0.0) AS "prior_rate",
+    CAST(CAST(ROUND(
+      GREATEST(
+        (
+          1.0 / GREATEST(
+            COALESCE(
+              (
+                (
+                  (
+                    "t6"."spread" - (
+                      "t6"."hits" * (
+                        "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                      )
+                    )
+                  ) / NULLIF(
+                    (
+                      "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                    ) * (
+                      1.0 - (
+                        "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                      )
+                    ),
+                    0.0
+                  )
+                ) - (
+                  "t6"."customers" - 1.0
+                )
+              ) / NULLIF(
+                (
+                  "t6"."trials" - (
+                    "t6"."squares" / NULLIF("t6"."trials", 0.0)
+                  )
+                ) - (
+                  "t6"."customers" - 1.0
+                ),
+                0.0
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
+  FROM (
+    SELECT
+      SUM(LEAST("t3"."checkouts", "t3"."carts")) AS "hits",
+      SUM("t3"."carts") AS "trials",
+      SUM("t3"."carts" * "t3"."carts") AS "squares",
+      SUM(
+        (
+          LEAST("t3"."checkouts", "t3"."carts") * LEAST("t3"."checkouts", "t3"."carts")
+        ) / NULLIF("t3"."carts", 0.0)
+      ) AS "spread",
+      CAST(SUM(IFF("t3"."carts" > 0, 1, 0)) AS DOUBLE) AS "customers"
+    FROM "t2" AS "t3"
+  ) AS "t6"
+) AS "t12"
+CROSS JOIN (
+  SELECT
+    "t7"."hits" / NULLIF("t7"."trials", 0.0) AS "prior_rate",
+    CAST(CAST(ROUND(
+      GREATEST(
+        (
+          1.0 / GREATEST(
+            COALESCE(
+              (
+                (
+                  (
+                    "t7"."spread" - (
+                      "t7"."hits" * (
+                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
+                      )
+                    )
+                  ) / NULLIF(
+                    (
+                      "t7"."hits" / NULLIF("t7"."trials", 0.0)
+                    ) * (
+                      1.0 - (
+                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
+                      )
+                    ),
+                    0.0
+                  )
+                ) - (
+                  "t7"."customers" - 1.0
+                )
+              ) / NULLIF(
+                (
+                  "t7"."trials" - (
+                    "t7"."squares" / NULLIF("t7"."trials", 0.0)
+                  )
+                ) - (
+                  "t7"."customers" - 1.0
+                ),
+                0.0
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
+  FROM (
+    SELECT
+      SUM(LEAST("t3"."abandoned_days", "t3"."cart_days")) AS "hits",
+      SUM("t3"."cart_days") AS "trials",
+      SUM("t3"."cart_days" * "t3"."cart_days") AS "squares",
+      SUM(
+        (
+          LEAST("t3"."abandoned_days", "t3"."cart_days") * LEAST("t3"."abandoned_days", "t3"."cart_days")
+        ) / NULLIF("t3"."cart_days", 0.0)
+      ) AS "spread",
+      CAST(SUM(IFF("t3"."cart_days" > 0, 1, 0)) AS DOUBLE) AS "customers"
+    FROM "t2" AS "t3"
+  ) AS "t7"
+) AS "t13"
