@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 app = typer.Typer(
     help="Living customer segments, and proof of what each campaign added.",
@@ -232,15 +233,16 @@ def init(
     _run(run, as_json=as_json, debug=debug, show="show_facts")
 
 
-def _hash_key(key: str, config: Path) -> tuple[str, str]:
-    """The key is hashed here, at the door: whatever is given to a flow is kept by Prefect."""
+def _hash_key(key: str, config: Path) -> tuple[str, SecretStr]:
+    """The key is hashed here, at the door: whatever is given to a flow is kept by Prefect, but for secrets."""
     from flows.settings import load_settings
     from tasks.pseudonyms import hash_identity, read_secret
 
     settings = load_settings(config)
     kind, _, value = key.partition("=")
     secret = read_secret(settings.home, settings.pseudonym_key)
-    return kind, hash_identity(kind, value, secret=secret, calling_code=settings.identity.calling_code)
+    hashed = hash_identity(kind, value, secret=secret, calling_code=settings.identity.calling_code)
+    return kind, SecretStr(hashed)
 
 
 def _day(as_of: datetime | None) -> Any:
@@ -248,7 +250,7 @@ def _day(as_of: datetime | None) -> Any:
 
 
 def _run_flow(
-    module: str, config: Path, as_of: datetime | None, *arguments: str, as_json: bool, debug: bool, show: str
+    module: str, config: Path, as_of: datetime | None, *arguments: Any, as_json: bool, debug: bool, show: str
 ) -> None:
     """Run the flow of a module under Prefect, with an embedded server where the user has none."""
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
+from pydantic import SecretStr
 
 from flows.settings import load_settings
 from tasks.erasure import erase_customer
@@ -13,7 +14,7 @@ from tasks.lake import ERASING_FLOW, begin_run, write_lake
 
 
 @flow(name="forget-customer", persist_result=False)
-def forget_customer(key_kind: str, key_hash: str, config: str = "segmentwerk.toml") -> dict[str, Any]:
+def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwerk.toml") -> dict[str, Any]:
     """Erase whoever holds an identity key, and keep a receipt that does not say who it was.
 
     Args:
@@ -25,7 +26,9 @@ def forget_customer(key_kind: str, key_hash: str, config: str = "segmentwerk.tom
     settings = load_settings(config)
     with write_lake(settings.home) as lake:
         run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
-        receipt = erase_customer(lake, key_kind=key_kind, key_hash=key_hash, receipt_id=run.run_id)
+        receipt = erase_customer(
+            lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
+        )
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())
     return receipt.to_dict()
