@@ -14,7 +14,9 @@ from tasks.lake import ERASING_FLOW, begin_run, write_lake
 
 
 @flow(name="forget-customer", persist_result=False)
-def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwerk.toml") -> dict[str, Any]:
+def forget_customer(
+    key_kind: str, key_hash: SecretStr | str, config: str = "segmentwerk.toml"
+) -> dict[str, Any]:
     """Erase whoever holds an identity key, and keep a receipt that does not say who it was.
 
     Args:
@@ -24,11 +26,10 @@ def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwe
         config: path of the configuration file.
     """
     settings = load_settings(config)
+    key = key_hash.get_secret_value() if isinstance(key_hash, SecretStr) else key_hash
     with write_lake(settings.home) as lake:
         run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
-        receipt = erase_customer(
-            lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
-        )
+        receipt = erase_customer(lake, key_kind=key_kind, key_hash=key, receipt_id=run.run_id)
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())
     return receipt.to_dict()

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from test_flows.conftest import read_champion
 
 from tasks.lake import begin_run, open_lake, write_lake
@@ -82,7 +83,7 @@ def test_forget_customer_leaves_nothing_of_the_person(shop_copy: Any) -> None:
     key = hash_identity("email", address, secret=read_secret(str(shop_copy.home), None))
     known = open_lake(str(shop_copy.home)).table("identities")
     person = known.filter(known.key_hash == key).customer_id.to_pyarrow()[0].as_py()
-    receipt = forget_customer("email", key, config=str(shop_copy.config))
+    receipt = forget_customer("email", SecretStr(key), config=str(shop_copy.config))
     assert receipt["rows"]["events"] > 0
     assert receipt["rows"]["segments"] > 0
     for folder in ("lake", "artifacts", "reports"):
@@ -93,7 +94,7 @@ def test_forget_customer_leaves_nothing_of_the_person(shop_copy: Any) -> None:
         if "customer_id" in lake.table(name).columns:
             table = lake.table(name)
             assert table.filter(table.customer_id == person).count().execute() == 0, name
-    again = forget_customer("email", key, config=str(shop_copy.config))
+    again = forget_customer("email", SecretStr(key), config=str(shop_copy.config))
     assert again["rows"] == {}
 
 
