@@ -63,7 +63,7 @@ def profile_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
     """The same, and what all the data holds and supports. Everything is taken in, in a folder that is deleted."""
     from models.factors import list_factors
     from models.search import CUSTOMERS_PER_SEGMENT
-    from monitoring.data_audit import Needs
+    from monitoring.data_support import Needs
     from tasks.audit import audit_data
 
     checked = check_sources(settings, rows=rows)

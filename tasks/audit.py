@@ -15,20 +15,17 @@ from models.factors import Family, load_families
 from models.mapping import NO_KEY, Source
 from models.rollups import COUNTED_KINDS, Rollups, list_offsets, local_day
 from monitoring.data_audit import (
-    CAMPAIGN_DAYS,
     DataAudit,
-    Facts,
     KeyAudit,
-    Needs,
     Reason,
     SourceAudit,
     Support,
     compare_keys,
     count_customers_by_sources,
     describe_history,
-    judge_support,
     measure_coverage,
 )
+from monitoring.data_support import CAMPAIGN_DAYS, Facts, Needs, judge_support
 from monitoring.experiments import CONTROL
 from tasks.deliveries import read_ledger
 from tasks.engines import EngineSettings

@@ -13,19 +13,17 @@ import pytest
 
 from monitoring.data_audit import (
     DataAudit,
-    Facts,
     FamilyAudit,
     KeyAudit,
-    Needs,
     Reason,
     SourceAudit,
     Support,
     compare_keys,
     count_customers_by_sources,
     describe_history,
-    judge_support,
     measure_coverage,
 )
+from monitoring.data_support import Facts, Needs, judge_support
 from monitoring.experiments.power import Design, Proportion, find_power
 
 AS_OF = date(2026, 11, 15)

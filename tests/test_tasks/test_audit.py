@@ -16,7 +16,8 @@ from models.factors import load_families
 from models.mapping import NO_KEY, Source
 from models.rollups import COUNTED_KINDS, Rollups, roll_up
 from models.schemas import list_columns
-from monitoring.data_audit import DataAudit, Needs
+from monitoring.data_audit import DataAudit
+from monitoring.data_support import Needs
 from tasks.audit import _FILLED_BY, audit_data, list_columns_read
 from tasks.engines import EngineSettings
 from tasks.sources import SourceError
