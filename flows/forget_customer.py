@@ -14,22 +14,21 @@ from tasks.lake import ERASING_FLOW, begin_run, write_lake
 
 
 @flow(name="forget-customer", persist_result=False)
-def forget_customer(
-    key_kind: str, key_hash: SecretStr | str, config: str = "segmentwerk.toml"
-) -> dict[str, Any]:
+def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwerk.toml") -> dict[str, Any]:
     """Erase whoever holds an identity key, and keep a receipt that does not say who it was.
 
     Args:
         key_kind: email, phone, crm … as in the configuration.
-        key_hash: the key as `segmentwerk forget --key KIND=VALUE` hashes it at the door: the parameters of a
-            run are kept by Prefect, so they may not name a person.
+        key_hash: the key as `segmentwerk forget --key KIND=VALUE` hashes it at the door. Prefect keeps the parameters
+            of a run, so they may not name a person; what is given as a secret it does not keep at all.
         config: path of the configuration file.
     """
     settings = load_settings(config)
-    key = key_hash.get_secret_value() if isinstance(key_hash, SecretStr) else key_hash
     with write_lake(settings.home) as lake:
         run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
-        receipt = erase_customer(lake, key_kind=key_kind, key_hash=key, receipt_id=run.run_id)
+        receipt = erase_customer(
+            lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
+        )
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())
     return receipt.to_dict()
