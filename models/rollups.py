@@ -98,11 +98,13 @@ def _bisect_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetim
 def local_day(
     occurred_at: ibis.expr.types.TimestampValue, offsets: Iterable[tuple[datetime, int]]
 ) -> ibis.expr.types.DateValue:
-    """The shop's own day of a UTC timestamp, given the `list_offsets` of its timezone."""
+    """The shop's own day of a timestamp in UTC (with or without a zone of its own), given the `list_offsets` of its
+    timezone.
+    """
     (_first, earliest), *changes = offsets
     day = (occurred_at + ibis.interval(seconds=earliest)).date()
     for moment, seconds in changes:
-        later = occurred_at >= ibis.literal(moment)
+        later = occurred_at >= ibis.literal(moment).cast(occurred_at.type())
         day = later.ifelse((occurred_at + ibis.interval(seconds=seconds)).date(), day)
     return day
 

@@ -145,6 +145,26 @@ def fetch_rows(table: ibis.Table, *, batch: int = _BATCH) -> pyarrow.RecordBatch
     return pyarrow.RecordBatchReader.from_batches(schema, rows.cast(schema).to_batches(max_chunksize=batch))
 
 
+def drop_zone(moment: ibis.expr.types.TimestampValue) -> ibis.expr.types.TimestampValue:
+    """A moment as a timestamp in UTC that names no zone, where that makes arithmetic with it cheaper.
+
+    DuckDB asks its calendar library about each value that names one: a day costs eight times as much.
+    """
+    if ibis.get_backend(moment).name != "duckdb":
+        return moment
+    return make_timestamp(epoch_us(moment))
+
+
+@ibis.udf.scalar.builtin(signature=(("timestamp('UTC')",), "int64"))
+def epoch_us(moment: Any) -> Any:
+    """DuckDB's own: microseconds since 1970."""
+
+
+@ibis.udf.scalar.builtin(signature=(("int64",), "timestamp"))
+def make_timestamp(microseconds: Any) -> Any:
+    """DuckDB's own: the timestamp so many microseconds after 1970."""
+
+
 def _open_session(settings: EngineSettings) -> SparkSession:
     if find_spec("pyspark") is None:
         raise EngineError('engine.name is "spark", but PySpark is missing: pip install "segmentwerk[spark]"')

@@ -9,6 +9,7 @@ from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -55,9 +56,9 @@ def compute_features(
                 f"no customer active by {as_of} has given consent to profiling; see consent_default"
             )
         raise NoEventsError(f"no customer had any event by {as_of}; the first event is of {first}")
-    store = ibis.memtable(factors.reset_index()).mutate(as_of=ibis.literal(as_of))
-    columns = ["as_of", "customer_id", *factors.columns]
-    lake.overwrite("features", store.select(columns).to_pyarrow(), where=f"as_of = '{as_of}'")
+    rows = pyarrow.Table.from_pandas(factors.reset_index(), preserve_index=False)
+    rows = rows.add_column(0, "as_of", pyarrow.repeat(pyarrow.scalar(as_of), len(rows)))
+    lake.overwrite("features", rows, where=f"as_of = '{as_of}'")
     get_logger().info("%d factors of %d customers as of %s", factors.shape[1], len(factors), as_of)
     return factors
 

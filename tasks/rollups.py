@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.rollups import KEYS, Rollups, combine_rollups, end_of_day, roll_up, select_bought
-from tasks.engines import fetch_rows, read_parquet
+from tasks.engines import drop_zone, fetch_rows, read_parquet
 from tasks.lake import Lake, use_present_names
 from tasks.logs import get_logger
 
@@ -142,7 +142,7 @@ def _are_current(lake: Lake) -> bool:
 def _build(lake: Lake, *, timezone: str) -> None:
     events = _read_events(lake)
     first, last = _span(events)
-    rolled = roll_up(events, timezone=timezone, since=first, until=last)
+    rolled = _roll_up(events, timezone=timezone, since=first, until=last)
     for name, table in _ROLLUPS.items():
         if "day" in KEYS[name]:
             rows = _stream_months(lake, name, first, last, timezone=timezone)
@@ -169,7 +169,12 @@ def _roll_up_month(lake: Lake, name: str, month: date, *, timezone: str) -> ibis
     last = ends_at - timedelta(seconds=1)
     events = _read_events(lake, months={m.year * 100 + m.month for m in (starts_at, last)})
     within = events.filter(_.occurred_at >= starts_at, _.occurred_at < ends_at)
-    return getattr(roll_up(within, timezone=timezone, since=month, until=until), name)
+    return getattr(_roll_up(within, timezone=timezone, since=month, until=until), name)
+
+
+def _roll_up(events: ibis.Table, *, timezone: str, since: date, until: date) -> Rollups:
+    events = events.mutate(occurred_at=drop_zone(events.occurred_at))
+    return roll_up(events, timezone=timezone, since=since, until=until)
 
 
 def _list_first_days(first: date, last: date) -> list[date]:
@@ -183,7 +188,7 @@ def _update(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
     moved = ibis.memtable(pyarrow.table({"customer_id": pyarrow.array(changes.moved, pyarrow.string())}))
     events = _select_events(lake, changes, moved)
     first, last = _span(events)
-    fresh = _keep_all(roll_up(events, timezone=timezone, since=first, until=last))
+    fresh = _keep_all(_roll_up(events, timezone=timezone, since=first, until=last))
     old = _keep_all(_select_affected(lake, fresh, moved, everywhere=bool(changes.moved)))
     theirs = {name: getattr(old, name).anti_join(moved, "customer_id") for name in _ROLLUPS}
     now = combine_rollups(fresh, Rollups(**theirs))
