@@ -79,6 +79,18 @@ class SegmentSettings(Section):
 
     names: dict[int, str] = {}
 
+    @field_validator("names")
+    @classmethod
+    def _distinct_names(cls, names: dict[int, str]) -> dict[int, str]:
+        said = {segment: name.strip() for segment, name in names.items()}
+        empty = [segment for segment, name in said.items() if not name]
+        if empty:
+            raise ValueError(f"the name of segment {empty[0]} is empty; leave it out to have one found")
+        twice = [name for name in said.values() if list(said.values()).count(name) > 1]
+        if twice:
+            raise ValueError(f"two segments are called '{twice[0]}'; each needs a name of its own")
+        return said
+
 
 class PlannedCampaign(Section):
     """`[[campaigns]]`: a campaign to plan: who, which arms and shares, and what it is meant to move."""

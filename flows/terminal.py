@@ -290,11 +290,12 @@ def _show_coverage(families: Sequence[Mapping[str, Any]], out: Console) -> None:
     out.print("[bold]Of how many customers it says anything[/bold]")
     table = Table("", "", "", box=None, pad_edge=False, show_header=False, padding=(0, 1))
     table.columns[1].justify = "right"
-    for family in sorted(families, key=lambda f: -f["coverage"]):
+    for family in sorted(families, key=lambda f: (bool(f["meaning"]), -f["coverage"])):
         silent = [name for name, share in family["factors"].items() if not share]
         about = f"needs {', '.join(family['needs'])}" if family["needs"] else ""
         if family["coverage"] and silent:
             about = f"but nothing for {', '.join(silent)}"
+        about = family["meaning"] or about
         bar = "█" * round(10 * family["coverage"])
         table.add_row(f"  {family['name']}", f"{family['coverage']:.0%}", escape(about or bar))
     out.print(table)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from flows.settings import ConfigError, Settings
 from models.mapping import names_currency
+from models.own_factors import describe_own
 from tasks.deliveries import preview_delivery
 from tasks.engines import connect_engine
 from tasks.ingestion import ingest_sources, retry_quarantined
@@ -83,6 +84,7 @@ def profile_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
         engine=settings.engine,
         until=settings.last_whole_day(datetime.now(UTC)),
         needs=needs,
+        own=settings.features.factors,
     )
     return {**checked, "profile": audit.to_dict()}
 
@@ -132,6 +134,9 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
     day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
     tables = {name: lake.table(name) for name in lake.versions} | read_rollup_tables(lake)
     tables["runs"] = ibis.memtable(lake.runs())
+    if settings.features.factors:
+        meanings = describe_own(settings.features.factors)
+        tables["own_factors"] = ibis.memtable({"factor": [*meanings], "meaning": [*meanings.values()]})
     if "customers" in tables:
         told = tables["customers"]
         asked = told.consent_marketing.fill_null(settings.features.consent_default)

@@ -35,7 +35,8 @@ def profile_segments(
             customers who belong nowhere.
         value: the factor that says what a customer is worth, such as `revenue_180d`; NaN is left out.
         owner_names: names the shop's owner gave, by segment id; they overrule.
-        earlier_names: names the segments had; they stay, unless the owner says otherwise.
+        earlier_names: names the segments had; they stay, unless the owner named the segment otherwise or gave
+            its name to another one.
         descriptions: words for single factors, in place of the built-in vocabulary.
 
     Returns:
@@ -61,8 +62,9 @@ def profile_segments(
     names = name_segments(
         effects,
         orders=_count_usual_orders(factors, segments),
-        given={**(earlier_names or {}), **(owner_names or {})},
-        outliers=_list_outlier_segments(assignment),
+        owner=owner_names,
+        earlier=earlier_names,
+        outliers=_list_outlier_segments(assignment, factors[value]),
         descriptions=descriptions,
     )
     rows = [
@@ -120,9 +122,12 @@ def _count_usual_orders(factors: pd.DataFrame, segments: pd.Series) -> pd.Series
     return factors["orders_lifetime"].groupby(segments).quantile(ONE_TIME_QUANTILE).round()
 
 
-def _list_outlier_segments(assignment: pd.DataFrame) -> tuple[int, ...]:
-    only = assignment["is_outlier"].astype(bool).groupby(assignment["segment_id"]).all()
-    return tuple(int(segment) for segment in only.index[only])
+def _list_outlier_segments(assignment: pd.DataFrame, value: pd.Series) -> tuple[int, ...]:
+    """Segments of outliers only, the one whose customers are worth most first."""
+    by_segment = assignment.assign(value=value).groupby("segment_id")
+    only = by_segment["is_outlier"].agg(lambda flags: bool(flags.astype(bool).all()))
+    worth = by_segment["value"].mean().loc[only[only].index].fillna(-np.inf)
+    return tuple(sorted(map(int, worth.index), key=lambda segment: (-worth[segment], segment)))
 
 
 def _describe_segment(
