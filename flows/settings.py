@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models.keys import IdentitySettings
 from models.mapping import Source
+from models.maps import MapMethod
 from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
 from models.rollups import end_of_day
@@ -69,9 +70,10 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the report site is called."""
+    """`[report]`: what the report site is called, and which maps of the customers it draws."""
 
     title: str = "Segmentwerk"
+    maps: tuple[MapMethod, ...] = ("pca",)
 
 
 class SegmentSettings(Section):
