@@ -13,26 +13,34 @@ import numpy as np
 import pandas as pd
 
 GROUPS = 6
+SCATTERED = 0.05
 KINDS = 5  # factors that come from one trait of the customer
 PLACED = 50_000  # customers that approximate_predict places, about 7,000 a second
 
 
-def draw_customers(customers: int, factors: int, *, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Factors of customers, and the group each is from.
+def draw_factors(customers: int, factors: int, *, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Factors of customers, and the group each is from; −1 is from none, as one in twenty.
 
     A group is a place in as many traits as there are kinds of factors; a trait shows in several factors, half of them
-    skewed as money is, half rates. Every fifth trait is noise.
+    skewed as money is, half rates. Every eighth trait is noise.
     """
     rng = np.random.default_rng(seed)
-    group = rng.integers(0, GROUPS, customers)
+    group = np.where(rng.random(customers) < SCATTERED, -1, rng.integers(0, GROUPS, customers))
     traits = -(-factors // KINDS)
-    centres = np.random.default_rng(0).normal(0, 1.6, (GROUPS, traits))
-    centres[:, ::5] = 0.0
+    # A group is high in every trait whose number, as a bit pattern, shares an odd number of bits with its own.
+    centres = np.array(
+        [
+            [1.5 if (one & trait).bit_count() % 2 else -1.5 for trait in range(traits)]
+            for one in range(1, GROUPS + 1)
+        ]
+    )
+    centres[:, ::8] = 0.0
     columns = {}
     for trait in range(traits):
-        own = (centres[group, trait] + rng.normal(0, 0.7, customers)).astype(np.float32)
+        middle, spread = np.where(group < 0, 0.0, centres[group, trait]), np.where(group < 0, 2.0, 0.7)
+        own = middle + spread * rng.normal(0, 1, customers)
         for kind in range(min(KINDS, factors - trait * KINDS)):
-            seen = own + rng.normal(0, 0.4, customers)
+            seen = own + rng.normal(0, 0.3, customers)
             skewed = (trait + kind) % 2 == 0
             columns[f"factor_{trait}_{kind}"] = np.exp(seen) if skewed else 1 / (1 + np.exp(-seen))
     frame = pd.DataFrame(columns)
@@ -43,7 +51,7 @@ def draw_customers(customers: int, factors: int, *, seed: int) -> tuple[pd.DataF
 def draw_outcomes(group: np.ndarray, index: pd.Index, *, seed: int) -> pd.DataFrame:
     """What customers did afterwards, which depends on their group and on chance."""
     rng = np.random.default_rng(seed)
-    means = np.random.default_rng(1).normal(0, 1, (GROUPS, 2))
+    means = np.random.default_rng(1).normal(0, 1, (GROUPS + 1, 2))  # the last is of those from no group
     spent = means[group, 0] + rng.normal(0, 1, len(group))
     acted = (rng.random(len(group)) < 1 / (1 + np.exp(-means[group, 1]))).astype(float)
     return pd.DataFrame({"log_revenue": spent, "churned": acted}, index=index)
@@ -54,8 +62,8 @@ def run(customers: int, factors: int) -> dict[str, float]:
     from models.search import TrainingSettings, search_recipes
     from models.segmenter import fit_segmenter
 
-    frame, _group = draw_customers(customers, factors, seed=1)
-    past, past_group = draw_customers(min(customers, 50_000), factors, seed=2)
+    frame, _group = draw_factors(customers, factors, seed=1)
+    past, past_group = draw_factors(min(customers, 50_000), factors, seed=2)
     outcomes = draw_outcomes(past_group, past.index, seed=3)
     started = time.perf_counter()
     found = search_recipes(frame, past_factors=past, outcomes=outcomes, settings=TrainingSettings())
@@ -99,7 +107,8 @@ def score_hdbscan(frame: pd.DataFrame) -> dict[str, float]:
         prediction_data=True,
         core_dist_n_jobs=1,
     ).fit(learnt_on)
-    newcomers = fitted.preparation.transform(frame.iloc[:PLACED])
+    others, _group = draw_factors(min(PLACED, len(frame)), frame.shape[1], seed=4)
+    newcomers = fitted.preparation.transform(others)
     started = time.perf_counter()
     theirs, _strength = approximate_predict(original, newcomers)
     between = time.perf_counter()

@@ -10,9 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from models.segmenter import Recipe
 
 CUTS = (date(2011, 6, 9), date(2011, 9, 9))
 """The first days whose events nobody knows yet."""
@@ -94,29 +98,34 @@ def contest_orders(
     """
     from flows.settings import load_settings
     from flows.views import ingest_now
-    from models.segmenter import fit_segmenter
 
     settings = load_settings(config)
     ingest_now(settings)
-    earlier, first, second = (
-        read_snapshot(settings.home, cut) for cut in (CUTS[0] - timedelta(HORIZON), *CUTS)
-    )
-    recipe = choose_recipe(first.factors, earlier)
-
-    def segment(factors: pd.DataFrame) -> Labels:
-        fitted = fit_segmenter(factors, recipe=recipe, seed=0)
-        return lambda others: fitted.assign(others)["segment_id"].to_numpy()
-
+    first, second = (read_snapshot(settings.home, cut) for cut in CUTS)
+    before = [read_snapshot(settings.home, cut - timedelta(HORIZON)) for cut in CUTS]
+    recipe = choose_recipe(first.factors, before[0])
+    ours = [fit_by(recipe, earlier) for earlier in before]
     verdicts = tuple(
         judge(snapshot, segment, folds=folds, repeats=repeats, bootstraps=bootstraps)
-        for snapshot in (first, second)
+        for snapshot, segment in zip((first, second), ours, strict=True)
     )
-    groupings = {"ours": segment, "K-Means on RFM": group_by_kmeans, "RFM quintiles": group_by_quintiles}
+    groupings = {"ours": ours[0], "K-Means on RFM": group_by_kmeans, "RFM quintiles": group_by_quintiles}
     frozen = {
         name: score_frozen(grouping, first, second, folds=folds, repeats=repeats)
         for name, grouping in groupings.items()
     }
     return Contest(str(recipe.to_dict()), verdicts, frozen)
+
+
+def fit_by(recipe: Recipe, earlier: Snapshot) -> Grouping:  # noqa: ARG001
+    """Segmentation by a recipe. `earlier` is what a recipe that learns from earlier outcomes may look at."""
+    from models.segmenter import fit_segmenter
+
+    def segment(factors: pd.DataFrame) -> Labels:
+        fitted = fit_segmenter(factors, recipe=recipe, seed=0)
+        return lambda others: fitted.assign(others)["segment_id"].to_numpy()
+
+    return segment
 
 
 def read_snapshot(home: str, cut: date) -> Snapshot:
@@ -133,7 +142,7 @@ def read_snapshot(home: str, cut: date) -> Snapshot:
     return Snapshot(cut, history.factors.loc[bought], outcomes)
 
 
-def choose_recipe(factors: pd.DataFrame, earlier: Snapshot):  # type: ignore[no-untyped-def]
+def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> Recipe:
     """The recipe the product's own search finds with what was known on the day, and at most eight segments."""
     from models.search import TrainingSettings, search_recipes
 

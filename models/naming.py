@@ -13,8 +13,6 @@ import pandas as pd
 Place = Literal["state", "who", "where", "how"]
 
 OUTLIER_NAME = "Unusual customers"
-OUTLIER_NAMES = ("Valuable unusual customers", "Dormant unusual customers")
-"""Of two segments of outliers, the one worth more and the one worth less."""
 AVERAGE_NAME = "Average customers"
 
 CLEAR = 0.5
@@ -192,7 +190,7 @@ def name_segments(
             one-time buyers and people who never bought from those who buy seldom.
         owner: names the owner gave, by segment_id; they stand as they are, unless two of them are the same.
         earlier: names segments had before, by segment_id; they stay where the owner took none of them.
-        outliers: segment ids of customers who belong to no segment, the most valuable first.
+        outliers: segment ids of customers who belong to no segment.
         descriptions: words for single factors, by name, in place of the vocabulary's.
     """
     traits = {int(i): _rank_traits(effects.loc[i], orders, descriptions or {}) for i in effects.index}
@@ -202,7 +200,7 @@ def name_segments(
         for i, name in (earlier or {}).items()
         if i in traits and i not in owned and name not in owned.values()
     }
-    unusual = {i: name for i, name in _name_outliers(outliers).items() if i not in owned and i not in kept}
+    unusual = {i: OUTLIER_NAME for i in outliers if i not in owned and i not in kept}
     settled = owned | kept | unusual
     drafts = {i: _draft(ranked) for i, ranked in traits.items() if i not in settled}
     names = {i: draft.write() for i, draft in drafts.items()}
@@ -216,11 +214,6 @@ def name_segments(
     # Long names that tell nothing apart give way to the short one and a number.
     names |= {i: drafts[i].write() for i in _find_ties(names | settled) & drafts.keys()}
     return _number_ties(owned, kept, unusual, names)
-
-
-def _name_outliers(outliers: Sequence[int]) -> dict[int, str]:
-    names = OUTLIER_NAMES if len(outliers) == len(OUTLIER_NAMES) else (OUTLIER_NAME,) * len(outliers)
-    return dict(zip(outliers, names, strict=True))
 
 
 def _rank_traits(

@@ -64,7 +64,7 @@ def profile_segments(
         orders=count_usual_orders(factors, segments),
         owner=owner_names,
         earlier=earlier_names,
-        outliers=_list_outlier_segments(assignment, factors[value]),
+        outliers=_list_outlier_segments(assignment),
         descriptions=descriptions,
     )
     rows = [
@@ -123,12 +123,9 @@ def count_usual_orders(factors: pd.DataFrame, segments: pd.Series) -> pd.Series 
     return factors["orders_lifetime"].groupby(segments).quantile(ONE_TIME_QUANTILE).round()
 
 
-def _list_outlier_segments(assignment: pd.DataFrame, value: pd.Series) -> tuple[int, ...]:
-    """Segments of outliers only, the one whose customers are worth most first."""
-    by_segment = assignment.assign(value=value).groupby("segment_id")
-    only = by_segment["is_outlier"].agg(lambda flags: bool(flags.astype(bool).all()))
-    worth = by_segment["value"].mean().loc[only[only].index].fillna(-np.inf)
-    return tuple(sorted(map(int, worth.index), key=lambda segment: (-worth[segment], segment)))
+def _list_outlier_segments(assignment: pd.DataFrame) -> tuple[int, ...]:
+    only = assignment["is_outlier"].astype(bool).groupby(assignment["segment_id"]).all()
+    return tuple(int(segment) for segment in only.index[only])
 
 
 def _describe_segment(

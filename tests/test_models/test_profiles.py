@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from models.naming import (
     OUTLIER_NAME,
-    OUTLIER_NAMES,
     VOCABULARY,
     FactorWords,
     Trait,
@@ -191,14 +190,15 @@ def test_the_owner_may_give_a_segment_the_name_another_one_had() -> None:
     assert names[3] == "Active discount hunters on mobile"
 
 
-def test_two_segments_of_unusual_customers_are_told_apart_by_their_worth() -> None:
+def test_two_segments_of_unusual_customers_keep_the_names_that_tell_them_apart() -> None:
     factors, assignment = draw_shop()
-    unusual = assignment["segment_id"].isin([1, 2])
-    assignment.loc[unusual, "is_outlier"] = True
-    for ids in ({1: 0, 2: -1}, {1: -1, 2: 0}):
-        moved = assignment.assign(segment_id=assignment["segment_id"].replace(ids))
-        names = name_of(profile_segments(factors, moved, value="revenue_180d"))
-        assert (names[ids[1]], names[ids[2]]) == OUTLIER_NAMES
+    assignment["is_outlier"] = assignment["segment_id"].isin([1, 2])
+    moved = assignment.assign(segment_id=assignment["segment_id"].replace({1: 0, 2: -1}))
+    told = {0: "Unusual customers, valuable", -1: "Unusual customers, dormant"}
+    names = name_of(profile_segments(factors, moved, value="revenue_180d", earlier_names=told))
+    assert {i: names[i] for i in told} == told
+    plain = name_of(profile_segments(factors, moved, value="revenue_180d"))
+    assert {plain[0], plain[-1]} == {OUTLIER_NAME, f"{OUTLIER_NAME} 2"}
 
 
 def test_a_name_the_owner_took_is_not_given_again() -> None:
