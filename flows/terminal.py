@@ -309,6 +309,8 @@ def show_segments(result: Mapping[str, Any]) -> None:
     show_profiles(result["segments"], out)
     for segment in result["segments"]:
         out.print(f"[bold]{segment['segment_id']} {segment['segment_name']}[/bold]: {segment['rule']}")
+    if "map" in result:
+        out.print(f"Map: [bold]{result['map']}[/bold]", soft_wrap=True)
 
 
 def show_models(result: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from flows.settings import ConfigError, Settings
 from models.mapping import names_currency
+from models.maps import MapMethod
 from models.own_factors import describe_own
 from tasks.deliveries import preview_delivery
 from tasks.engines import connect_engine
@@ -111,6 +112,18 @@ def read_segments(settings: Settings, *, as_of: date | None) -> dict[str, Any]:
     columns = ["segment_id", "segment_name", "size", "share", "value", "rule", "lineage", "model_version"]
     rows = json.loads(frame[columns].to_json(orient="records"))
     return {"as_of": str(day), "segments": rows}
+
+
+def map_segments(settings: Settings, *, as_of: date | None, method: MapMethod, out: Path) -> dict[str, Any]:
+    """The same, and a map of the customers as a page that opens by double-click."""
+    from tasks.registry import open_registry
+    from tasks.reporting import write_map
+
+    found = read_segments(settings, as_of=as_of)
+    registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
+    day = date.fromisoformat(found["as_of"])
+    write_map(open_lake(settings.home), registry, as_of=day, method=method, out=out)
+    return {**found, "map": str(out)}
 
 
 def read_models(settings: Settings) -> dict[str, Any]:

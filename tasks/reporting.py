@@ -22,9 +22,12 @@ from models.naming import label_factor
 from models.segmenter import Segmenter
 from models.silhouettes import compute_silhouettes
 from monitoring.pages import ReportData
+from monitoring.segment_charts import draw_segment_map, title_figure
+from tasks.destinations import replace_file
 from tasks.drift import DriftWatch
 from tasks.lake import Lake
 from tasks.promotion import list_promotions
+from tasks.registry import Registry, load_segmenter
 from tasks.reports import PreparedReports, prepare_reports, publish_reports
 from tasks.scoring import Scored
 from tasks.training import Challenger
@@ -103,6 +106,30 @@ def map_customers(
         method: compute_map(points, method=method, most=len(points), seed=0).join(known)
         for method in possible
     }
+
+
+def write_map(lake: Lake, registry: Registry, *, as_of: date, method: MapMethod, out: Path) -> None:
+    """A map of the customers as they were segmented on a day, in the champion's space, as one HTML file.
+
+    Raises:
+        LookupError: there is no champion, or nobody was segmented on that day.
+        ValueError: there are too few customers for the method.
+    """
+    loaded = load_segmenter(registry, "champion")
+    features, segments = (
+        table.filter(table.as_of == ibis.literal(as_of)).drop("as_of").to_pandas().set_index("customer_id")
+        for table in (lake.table("features"), lake.table("segments"))
+    )
+    known = features.index.intersection(segments.index)
+    if loaded is None or known.empty:
+        raise LookupError(f"no customers were segmented on {as_of}; run `segmentwerk weekly` first")
+    shown = features.loc[known].sample(min(len(known), SAMPLE), random_state=0).sort_index()
+    placed = segments.loc[shown.index, ["segment_name", "strength"]].reset_index(drop=True)
+    points = loaded.segmenter.preparation.transform(shown)
+    customers = compute_map(points, method=method, most=len(points), seed=0).join(placed)
+    figure = title_figure(draw_segment_map(customers, method=method), f"Customers by segment, {as_of}")
+    with replace_file(out) as fresh:
+        figure.write_html(fresh, include_plotlyjs=True)
 
 
 def measure_fit(points: np.ndarray, placed: pd.DataFrame) -> pd.DataFrame:
