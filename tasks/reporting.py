@@ -22,7 +22,6 @@ from models.naming import label_factor
 from models.segmenter import Segmenter
 from models.silhouettes import compute_silhouettes
 from monitoring.pages import ReportData
-from monitoring.segment_charts import draw_segment_map, title_figure
 from tasks.destinations import replace_file
 from tasks.drift import DriftWatch
 from tasks.lake import Lake
@@ -115,6 +114,8 @@ def write_map(lake: Lake, registry: Registry, *, as_of: date, method: MapMethod,
         LookupError: there is no champion, or nobody was segmented on that day.
         ValueError: there are too few customers for the method.
     """
+    from monitoring.segment_charts import draw_segment_map, title_figure
+
     loaded = load_segmenter(registry, "champion")
     features, segments = (
         table.filter(table.as_of == ibis.literal(as_of)).drop("as_of").to_pandas().set_index("customer_id")
