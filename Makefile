@@ -37,7 +37,7 @@ format: install-dev ## bring the source into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: install-dev ## measure the demo and the year of real orders
+bench: install-dev ## measure the demo, ingestion, features and segments
 	@$(BIN)/python -m benchmarks
 
 ui: install      ## the newest reports, in the browser (of the demo: CONFIG=var/demo/segmentwerk.toml)

@@ -11,15 +11,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.features import MEMORY, Contest, measure_features
 from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
 from benchmarks.measure import Cost, measure_command, sum_stages
 from benchmarks.orders import find_orders, measure_ingestion, measure_weekly, write_orders
+from benchmarks.segment_orders import BOOTSTRAPS, REPEATS, contest_orders
+from benchmarks.segment_scale import CUSTOMERS, FACTORS, draw_growth, measure_growth
+from benchmarks.segment_truth import SEEDS, recover_shops
+from benchmarks.tables import show_contest, show_cost, show_growth, show_recoveries, start_table, write_memory
 
-PARTS = ("demo", "orders", "ingestion", "events", "incremental", "features")
+PARTS = (
+    "demo",
+    "orders",
+    "ingestion",
+    "events",
+    "incremental",
+    "features",
+    "segments-online-retail",
+    "segments-scale",
+    "segments-truth",
+)
 
 
 def main() -> None:
@@ -59,7 +72,7 @@ def _show_events(folder: Path, options: argparse.Namespace, out: Console) -> Non
     shutil.rmtree(folder / "few")
     many = measure_intake(folder / "many", rows=options.events)
     shutil.rmtree(folder / "many")
-    table = _start_table(
+    table = start_table(
         "events from Parquet: mapping, contract, identity, deduplication, commit to an empty lake"
     )
     for name in ("what", f"{few.rows:,} rows", f"{many.rows:,} rows"):
@@ -72,7 +85,7 @@ def _show_events(folder: Path, options: argparse.Namespace, out: Console) -> Non
     table.add_row("DuckDB's copy of the file, seconds", *(f"{size.copied:.2f}" for size in sizes))
     table.add_row("ratio (aim: at most 8)", *(f"{size.ratio:.1f}" for size in sizes))
     table.add_row("  of processor", *(f"{size.processor_ratio:.1f}" for size in sizes))
-    table.add_row("peak memory (aim: at most 2,048 MiB)", *(_memory(size.peak_bytes) for size in sizes))
+    table.add_row("peak memory (aim: at most 2,048 MiB)", *(write_memory(size.peak_bytes) for size in sizes))
     for name in few.counts:
         table.add_row(f"  {name}", *(f"{size.counts[name]:,}" for size in sizes))
     out.print(table)
@@ -86,7 +99,7 @@ def _show_incremental(folder: Path, options: argparse.Namespace, out: Console) -
         folder / "incremental", events=options.weekly_events, customers=options.weekly_customers
     )
     shutil.rmtree(folder / "incremental")
-    table = _start_table(f"weeks of {options.weekly_events:,} events: ingestion, rollups and features")
+    table = start_table(f"weeks of {options.weekly_events:,} events: ingestion, rollups and features")
     for name in ("what", "first 52 weeks", "week 53 on top", "all 53 in one go"):
         table.add_column(name, justify="left" if name == "what" else "right")
     costs = (found.base, found.week, found.whole)
@@ -95,7 +108,7 @@ def _show_incremental(folder: Path, options: argparse.Namespace, out: Console) -
     table.add_row("both, seconds", *(f"{sum_stages(cost):.1f}" for cost in costs))
     table.add_row("seconds of processor", *(f"{cost.processor:.1f}" for cost in costs))
     table.add_row("with the start of the process", *(f"{cost.seconds:.1f}" for cost in costs))
-    table.add_row("peak memory", *(_memory(cost.peak_bytes) for cost in costs))
+    table.add_row("peak memory", *(write_memory(cost.peak_bytes) for cost in costs))
     out.print(table)
     out.print(
         f"the new week costs {found.share:.1%} of all 53 (aim: at most 15%), "
@@ -114,7 +127,7 @@ def _contest(folder: Path, options: argparse.Namespace, out: Console, *, rows: i
     place = folder / f"features-{rows}"
     contest = measure_features(place, rows=rows, memory=options.memory)
     shutil.rmtree(place)
-    table = _start_table(f"features from {rows:,} events in Parquet")
+    table = start_table(f"features from {rows:,} events in Parquet")
     for name in ("what", "ours", "plain pandas", "tuned pandas"):
         table.add_column(name, justify="left" if name == "what" else "right")
     costs = (contest.ours, contest.plain, contest.tuned)
@@ -124,7 +137,8 @@ def _contest(folder: Path, options: argparse.Namespace, out: Console, *, rows: i
     table.add_row("in all, seconds", *(f"{sum_stages(cost):.1f}" if cost else "—" for cost in costs))
     table.add_row("seconds of processor", *(f"{cost.processor:.1f}" if cost else "—" for cost in costs))
     table.add_row(
-        "peak memory (aim: at most 4,096 MiB)", *(_memory(cost.peak_bytes) if cost else "—" for cost in costs)
+        "peak memory (aim: at most 4,096 MiB)",
+        *(write_memory(cost.peak_bytes) if cost else "—" for cost in costs),
     )
     faster = (contest.speedup(cost) for cost in (contest.plain, contest.tuned))
     table.add_row(
@@ -136,6 +150,33 @@ def _contest(folder: Path, options: argparse.Namespace, out: Console, *, rows: i
     return contest
 
 
+def _show_segments_of_orders(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    if _has_orders(out):
+        config = write_orders(folder / "segments-orders", rows=None)
+        found = contest_orders(config, repeats=options.repeats, bootstraps=options.bootstraps)
+        show_contest(found, out)
+        shutil.rmtree(config.parent)
+
+
+def _show_scale(_folder: Path, options: argparse.Namespace, out: Console) -> None:
+    growth = []
+    for size in measure_growth(options.segment_customers, options.segment_factors):
+        out.print(f"measured: {size.customers:,} customers × {size.factors} factors")
+        growth.append(size)
+    show_growth(growth, out)
+    if options.chart is not None:
+        draw_growth(growth).write_html(options.chart, include_plotlyjs=True)
+        out.print(f"chart: {options.chart}")
+
+
+def _show_truth(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    found = []
+    for shop in recover_shops(folder / "truth", seeds=options.seeds, customers=options.customers):
+        out.print(f"seed {shop.seed}: ARI {shop.ari:.3f}, {shop.segments} segments by {shop.algorithm}")
+        found.append(shop)
+    show_recoveries(found, out)
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -143,6 +184,9 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "events": _show_events,
     "incremental": _show_incremental,
     "features": _show_features,
+    "segments-online-retail": _show_segments_of_orders,
+    "segments-scale": _show_scale,
+    "segments-truth": _show_truth,
 }
 
 
@@ -153,27 +197,6 @@ def measure_demo(folder: Path, customers: int) -> Cost:
     return measure_command(
         ["demo", "--customers", str(customers), "--folder", str(demo), "--json"], home=demo / "var"
     )
-
-
-def show_cost(title: str, cost: Cost, out: Console) -> None:
-    """One measurement as a table."""
-    table = _start_table(title)
-    table.add_column("what")
-    table.add_column("cost", justify="right")
-    table.add_row("seconds", f"{cost.seconds:.1f}")
-    table.add_row("peak memory", _memory(cost.peak_bytes))
-    for stage, seconds in cost.stages.items():
-        table.add_row(f"  {stage}", f"{seconds:.1f}")
-    table.add_row("  start and the rest", f"{cost.seconds - sum_stages(cost):.1f}")
-    out.print(table)
-
-
-def _start_table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=None, pad_edge=False)
-
-
-def _memory(peak: int | None) -> str:
-    return "unknown" if peak is None else f"{peak / 2**20:,.0f} MiB"
 
 
 def _has_orders(out: Console) -> bool:
@@ -195,13 +218,24 @@ def _describe_machine() -> str:
 def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--customers", type=int, default=5000, help="customers of the demo's shop")
+    parser.add_argument("--customers", type=int, default=5000, help="customers of a simulated shop")
     parser.add_argument("--rows", type=int, default=None, help="only the first rows of Online Retail")
     parser.add_argument("--events", type=int, default=10_000_000, help="rows of the part 'events'")
     parser.add_argument("--weekly-events", type=int, default=100_000, help="rows a week of 'incremental'")
     parser.add_argument("--weekly-customers", type=int, default=40_000, help="customers of 'incremental'")
     parser.add_argument("--feature-events", type=int, default=50_000_000, help="rows of the part 'features'")
     parser.add_argument("--memory", default=MEMORY, help="what the engine may keep in memory in 'features'")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="shops of 'segments-truth'")
+    parser.add_argument(
+        "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"
+    )
+    parser.add_argument("--bootstraps", type=int, default=BOOTSTRAPS, help="refits for stability there")
+    sizes = {"type": int, "nargs": "+"}
+    parser.add_argument("--segment-customers", **sizes, default=CUSTOMERS, help="sizes of 'segments-scale'")
+    parser.add_argument("--segment-factors", **sizes, default=FACTORS, help="numbers of factors there")
+    parser.add_argument(
+        "--chart", type=Path, default=None, help="HTML file for the chart of 'segments-scale'"
+    )
     parser.add_argument("--folder", type=Path, default=None, help="where passing files go; about 20 GB")
     parser.add_argument("--as-of", default="2011-11-28", help="last day of the weekly run on Online Retail")
     return parser.parse_args()

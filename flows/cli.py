@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,14 @@ AsOf = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object; progress goes to stderr.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show logs, and the traceback of an error.")]
 DEFAULT_CONFIG = Path("segmentwerk.toml")
+
+
+class MapKind(StrEnum):
+    """How customers find their places on a map."""
+
+    pca = "pca"
+    tsne = "tsne"
+    umap = "umap"
 
 
 def main() -> None:
@@ -167,10 +176,18 @@ def drift(
 
 @app.command()
 def segments(
-    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    method: Annotated[MapKind | None, typer.Option("--map", help="Draw a map of the customers.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="The file for the map.")] = Path("segments_map.html"),
+    as_json: Json = False,
+    debug: Debug = False,
 ) -> None:
-    """The segments: names, sizes, value, rules."""
-    _run_view("read_segments", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_segments")
+    """The segments: names, sizes, value, rules; with --map, a picture of the customers in them."""
+    view, more = (
+        ("read_segments", {}) if method is None else ("map_segments", {"method": method.value, "out": out})
+    )
+    _run_view(view, config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_segments", **more)
 
 
 @app.command()

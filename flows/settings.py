@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from models.keys import IdentitySettings
 from models.mapping import Source
+from models.maps import MapMethod
 from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
 from models.rollups import end_of_day
@@ -69,15 +70,28 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the report site is called."""
+    """`[report]`: what the report site is called, and which maps of the customers it draws."""
 
     title: str = "Segmentwerk"
+    maps: tuple[MapMethod, ...] = ("pca",)
 
 
 class SegmentSettings(Section):
     """`[segments]`: names the owner gives, by segment id: `names = { 1 = "Regulars" }`."""
 
     names: dict[int, str] = {}
+
+    @field_validator("names")
+    @classmethod
+    def _distinct_names(cls, names: dict[int, str]) -> dict[int, str]:
+        said = {segment: name.strip() for segment, name in names.items()}
+        empty = [segment for segment, name in said.items() if not name]
+        if empty:
+            raise ValueError(f"the name of segment {empty[0]} is empty; leave it out to have one found")
+        twice = [name for name in said.values() if list(said.values()).count(name) > 1]
+        if twice:
+            raise ValueError(f"two segments are called '{twice[0]}'; each needs a name of its own")
+        return said
 
 
 class PlannedCampaign(Section):

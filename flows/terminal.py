@@ -290,11 +290,12 @@ def _show_coverage(families: Sequence[Mapping[str, Any]], out: Console) -> None:
     out.print("[bold]Of how many customers it says anything[/bold]")
     table = Table("", "", "", box=None, pad_edge=False, show_header=False, padding=(0, 1))
     table.columns[1].justify = "right"
-    for family in sorted(families, key=lambda f: -f["coverage"]):
+    for family in sorted(families, key=lambda f: (bool(f["meaning"]), -f["coverage"])):
         silent = [name for name, share in family["factors"].items() if not share]
         about = f"needs {', '.join(family['needs'])}" if family["needs"] else ""
         if family["coverage"] and silent:
             about = f"but nothing for {', '.join(silent)}"
+        about = family["meaning"] or about
         bar = "█" * round(10 * family["coverage"])
         table.add_row(f"  {family['name']}", f"{family['coverage']:.0%}", escape(about or bar))
     out.print(table)
@@ -308,6 +309,8 @@ def show_segments(result: Mapping[str, Any]) -> None:
     show_profiles(result["segments"], out)
     for segment in result["segments"]:
         out.print(f"[bold]{segment['segment_id']} {segment['segment_name']}[/bold]: {segment['rule']}")
+    if "map" in result:
+        out.print(f"Map: [bold]{result['map']}[/bold]", soft_wrap=True)
 
 
 def show_models(result: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ import pandas as pd
 
 from flows.settings import ConfigError, Settings
 from models.mapping import names_currency
+from models.maps import MapMethod
+from models.own_factors import describe_own
 from tasks.deliveries import preview_delivery
 from tasks.engines import connect_engine
 from tasks.ingestion import ingest_sources, retry_quarantined
@@ -83,6 +85,7 @@ def profile_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
         engine=settings.engine,
         until=settings.last_whole_day(datetime.now(UTC)),
         needs=needs,
+        own=settings.features.factors,
     )
     return {**checked, "profile": audit.to_dict()}
 
@@ -111,6 +114,18 @@ def read_segments(settings: Settings, *, as_of: date | None) -> dict[str, Any]:
     return {"as_of": str(day), "segments": rows}
 
 
+def map_segments(settings: Settings, *, as_of: date | None, method: MapMethod, out: Path) -> dict[str, Any]:
+    """The same, and a map of the customers as a page that opens by double-click."""
+    from tasks.registry import open_registry
+    from tasks.reporting import write_map
+
+    found = read_segments(settings, as_of=as_of)
+    registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
+    day = date.fromisoformat(found["as_of"])
+    write_map(open_lake(settings.home), registry, as_of=day, method=method, out=out)
+    return {**found, "map": str(out)}
+
+
 def read_models(settings: Settings) -> dict[str, Any]:
     """The registered versions, newest first."""
     from tasks.registry import list_versions, open_registry
@@ -132,6 +147,9 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
     day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
     tables = {name: lake.table(name) for name in lake.versions} | read_rollup_tables(lake)
     tables["runs"] = ibis.memtable(lake.runs())
+    if settings.features.factors:
+        meanings = describe_own(settings.features.factors)
+        tables["own_factors"] = ibis.memtable({"factor": [*meanings], "meaning": [*meanings.values()]})
     if "customers" in tables:
         told = tables["customers"]
         asked = told.consent_marketing.fill_null(settings.features.consent_default)

@@ -86,7 +86,8 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
         }
         with clock.stage("report"):
             report = build_reports(
-                lake, summary, factors, scored, challenger, drift, title=settings.report.title,
+                lake, summary, factors, scored, challenger, drift,
+                segmenter=promotion.segmenter, maps=settings.report.maps, title=settings.report.title,
                 currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder,
                 since=run.started_at,
             )  # fmt: skip

@@ -173,7 +173,8 @@ def name_segments(
     effects: pd.DataFrame,
     *,
     orders: pd.Series | None = None,
-    given: Mapping[int, str] | None = None,
+    owner: Mapping[int, str] | None = None,
+    earlier: Mapping[int, str] | None = None,
     outliers: Sequence[int] = (),
     descriptions: Mapping[str, FactorWords] | None = None,
 ) -> dict[int, str]:
@@ -187,14 +188,20 @@ def name_segments(
         effects: standardised differences to all other customers, one row a segment_id, one column a factor.
         orders: by segment_id, the lifetime orders three quarters of its customers do not exceed; tells
             one-time buyers and people who never bought from those who buy seldom.
-        given: names that are settled, by segment_id; only they may be numbered where two are the same.
+        owner: names the owner gave, by segment_id; they stand as they are, unless two of them are the same.
+        earlier: names segments had before, by segment_id; they stay where the owner took none of them.
         outliers: segment ids of customers who belong to no segment.
         descriptions: words for single factors, by name, in place of the vocabulary's.
     """
     traits = {int(i): _rank_traits(effects.loc[i], orders, descriptions or {}) for i in effects.index}
-    settled = dict.fromkeys(outliers, OUTLIER_NAME) | {
-        i: name for i, name in (given or {}).items() if i in traits
+    owned = {i: name for i, name in (owner or {}).items() if i in traits}
+    kept = {
+        i: name
+        for i, name in (earlier or {}).items()
+        if i in traits and i not in owned and name not in owned.values()
     }
+    unusual = {i: OUTLIER_NAME for i in outliers if i not in owned and i not in kept}
+    settled = owned | kept | unusual
     drafts = {i: _draft(ranked) for i, ranked in traits.items() if i not in settled}
     names = {i: draft.write() for i, draft in drafts.items()}
     longer = dict(drafts)
@@ -206,7 +213,7 @@ def name_segments(
         names |= {i: longer[i].write() for i in tied}
     # Long names that tell nothing apart give way to the short one and a number.
     names |= {i: drafts[i].write() for i in _find_ties(names | settled) & drafts.keys()}
-    return _number_ties(settled, names)
+    return _number_ties(owned, kept, unusual, names)
 
 
 def _rank_traits(
@@ -273,11 +280,11 @@ def _find_ties(names: Mapping[int, str]) -> set[int]:
     return {segment for segment, name in names.items() if times[name] > 1}
 
 
-def _number_ties(settled: Mapping[int, str], drafted: Mapping[int, str]) -> dict[int, str]:
-    """Every name once; of equal ones the first keeps it plain, settled before drafted, then by segment id."""
+def _number_ties(*sources: Mapping[int, str]) -> dict[int, str]:
+    """Every name once; of equal ones the first keeps it plain, by the order of the sources, then by segment id."""
     names: dict[int, str] = {}
     taken: set[str] = set()
-    for source in (settled, drafted):
+    for source in sources:
         for segment, name in sorted(source.items()):
             number, unique = 1, name
             while unique in taken:

@@ -101,6 +101,11 @@ def build_families(factors: Iterable[OwnFactor]) -> tuple[Family, ...]:
     return tuple(factor.build_family() for factor in factors)
 
 
+def describe_own(factors: Iterable[OwnFactor]) -> dict[str, str]:
+    """What each section's factor means, by its name: meaning, unit and formula in one line."""
+    return {factor.name: factor.describe() for family in build_families(factors) for factor in family.factors}
+
+
 def _compute_number(expression: str, table: ibis.Table) -> ibis.expr.types.FloatingValue:
     """As float64, null where it is infinite or no number: what a text can hold must not stop a run."""
     value = translate_expression(expression, table).cast("float64")

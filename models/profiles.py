@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from models.naming import SLIGHT, FactorWords, find_family, name_segments
-from models.rules import explain_segment, write_number
+from models.rules import explain_segment, is_share, write_number
 
 MAX_REASONS = 5
 ONE_TIME_QUANTILE = 0.75
@@ -35,7 +35,8 @@ def profile_segments(
             customers who belong nowhere.
         value: the factor that says what a customer is worth, such as `revenue_180d`; NaN is left out.
         owner_names: names the shop's owner gave, by segment id; they overrule.
-        earlier_names: names the segments had; they stay, unless the owner says otherwise.
+        earlier_names: names the segments had; they stay, unless the owner named the segment otherwise or gave
+            its name to another one.
         descriptions: words for single factors, in place of the built-in vocabulary.
 
     Returns:
@@ -60,8 +61,9 @@ def profile_segments(
     effects = measure_effects(factors, segments)
     names = name_segments(
         effects,
-        orders=_count_usual_orders(factors, segments),
-        given={**(earlier_names or {}), **(owner_names or {})},
+        orders=count_usual_orders(factors, segments),
+        owner=owner_names,
+        earlier=earlier_names,
         outliers=_list_outlier_segments(assignment),
         descriptions=descriptions,
     )
@@ -114,7 +116,8 @@ def _compare_means(factors: pd.DataFrame, segments: pd.Series) -> pd.DataFrame:
     return ((sums / inside - others) / calm.std().replace(0.0, np.nan)).round(9)
 
 
-def _count_usual_orders(factors: pd.DataFrame, segments: pd.Series) -> pd.Series | None:
+def count_usual_orders(factors: pd.DataFrame, segments: pd.Series) -> pd.Series | None:
+    """By segment, the lifetime orders three quarters of its customers do not exceed; None where nobody counts them."""
     if "orders_lifetime" not in factors.columns:
         return None
     return factors["orders_lifetime"].groupby(segments).quantile(ONE_TIME_QUANTILE).round()
@@ -135,9 +138,12 @@ def _describe_segment(
     telling = _choose_reasons(effects)
     worded = [
         # Where both medians are the same, mostly zero, the means show what the ranks saw.
-        (name, _write_effect(effects[name], medians[name], others[name]))
+        (name, _write_effect(effects[name], medians[name], others[name], percent=is_share(factors[name])))
         if medians[name] != others[name]
-        else (name, _write_effect(effects[name], means[name], other_means[name]))
+        else (
+            name,
+            _write_effect(effects[name], means[name], other_means[name], percent=is_share(factors[name])),
+        )
         for name in telling
     ]
     profile = {
@@ -168,11 +174,12 @@ def _choose_reasons(effects: pd.Series) -> list[str]:
     return [name for name in strongest.values() if abs(known[name]) >= SLIGHT][:MAX_REASONS]
 
 
-def _write_effect(effect: float, inside: float, outside: float) -> str:
+def _write_effect(effect: float, inside: float, outside: float, *, percent: bool) -> str:
     strength = next(word for least, word in _STRENGTHS if abs(effect) >= least)
     direction = "higher" if effect > 0 else "lower"
     size = f"{effect:+.1f}".replace("-", "−")
-    return f"{strength}{direction} ({size}): {write_number(inside)} against {write_number(outside)}"
+    shown, other = (write_number(value, percent=percent) for value in (inside, outside))
+    return f"{strength}{direction} ({size}): {shown} against {other}"
 
 
 def _known(number: float) -> float | None:

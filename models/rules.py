@@ -131,7 +131,7 @@ def _round_bound(bound: float, *, whole: bool) -> float:
 def _write_condition(
     name: str, above: float, at_most: float, factors: pd.DataFrame, *, whole: bool
 ) -> Condition:
-    percent = name.endswith(("_share", "_rate", "_abandonment")) and bool(factors[name].max() <= 1)
+    percent = is_share(factors[name])
     label, least = label_factor(name), above + 1 if whole else above
     low, high = write_number(least, percent=percent), write_number(at_most, percent=percent)
     if whole and at_most == 0 and factors[name].min() >= 0 and not label.startswith("days"):
@@ -143,6 +143,11 @@ def _write_condition(
         to_text = [f"at most {high}"] if at_most < math.inf else []
         text = f"{label} {' and '.join(from_text + to_text)}"
     return Condition(name, above, at_most, text)
+
+
+def is_share(values: pd.Series) -> bool:
+    """Whether a factor, by its name and its values, is a part of one and reads best in per cent."""
+    return str(values.name).endswith(("_share", "_rate", "_abandonment")) and bool(values.max() <= 1)
 
 
 def write_number(value: float, *, percent: bool = False) -> str:

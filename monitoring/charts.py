@@ -1,4 +1,4 @@
-"""The figures of the reports: one pure function a figure, a frame in, a Plotly figure out.
+"""The figures of the reports but those of segments: one pure function a figure, a frame in, a Plotly figure out.
 
 Backgrounds are transparent and the mid-tone palette reads on white and on near-black, so a page may tint text
 and grid for light, dark or print without touching the data. Every name is escaped: Plotly reads a little HTML
@@ -7,7 +7,7 @@ in labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
 from typing import Any
@@ -16,171 +16,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-PALETTE = (
-    "#3b7dd8", "#e08a1e", "#1f9d78", "#c8553d", "#8a63d2", "#c2558f", "#6b8e23", "#1f9bb5", "#a5793b",
-    "#5d6fa8",
-)  # fmt: skip
 GREY = "#8b929c"
 GOOD, BAD, UNSURE = "#1f9d78", "#c8553d", "#8b929c"
-SYMBOLS = (
-    "circle",
-    "diamond",
-    "square",
-    "triangle-up",
-    "cross",
-    "star",
-    "hexagon",
-    "triangle-down",
-    "pentagon",
-)
 LABEL_WIDTH = 22
-HEATMAP_FACTORS = 24
 DRIFT_FACTORS = 15
-
-
-def choose_colours(names: Sequence[str], *, outliers: Sequence[str] = ()) -> dict[str, str]:
-    """One colour a segment, in the order given, the same in every figure; outliers are grey."""
-    coloured = [name for name in dict.fromkeys(names) if name not in outliers]
-    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(coloured)}
-    return colours | dict.fromkeys(outliers, GREY)
-
-
-def draw_segment_map(points: pd.DataFrame, *, colours: Mapping[str, str] | None = None) -> go.Figure:
-    """Customers as dots in the plane of the first two principal components.
-
-    Args:
-        points: one row a sampled customer: x, y (standard scores), segment_name.
-        colours: colour by segment name; chosen by order of size where not given.
-    """
-    names = list(points["segment_name"].value_counts().index) if len(points) else []
-    colours = colours or choose_colours(names)
-    order = sorted(names, key=list(colours).index)
-    traces = [
-        go.Scatter(
-            x=points.loc[points["segment_name"] == name, "x"].round(2),
-            y=points.loc[points["segment_name"] == name, "y"].round(2),
-            name=escape(name, quote=False),
-            mode="markers",
-            marker={
-                "color": colours[name],
-                "symbol": SYMBOLS[place % len(SYMBOLS)],
-                "size": 6,
-                "opacity": 0.6,
-            },
-            hovertemplate=f"{escape(name, quote=False)}<extra></extra>",
-        )
-        for place, name in enumerate(order)
-    ]
-    figure = frame_figure(traces, height=520)
-    hidden = {"showticklabels": False, "showgrid": False}
-    figure.update_xaxes(**hidden)
-    figure.update_yaxes(**hidden)
-    return figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"},
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-    )
-
-
-def draw_heatmap(heatmap: pd.DataFrame) -> go.Figure:
-    """How far each segment's mean lies from the mean of all customers, in standard deviations.
-
-    Args:
-        heatmap: index segment_name, one column a factor, standardised means. Of many factors the 24 in which
-            the segments differ most are drawn, the most telling first.
-    """
-    chosen = choose_telling_factors(heatmap)
-    values = chosen.to_numpy(dtype=float)
-    rows, columns = list(chosen.columns), list(chosen.index)
-    limit = float(np.clip(np.nanmax(np.abs(values)), 1.0, 3.0)) if np.isfinite(values).any() else 1.0
-    text = [
-        ["" if np.isnan(v) else f"{v:+.1f}".replace("-", "−") if v else "0.0" for v in row]
-        for row in values.T.round(1) + 0.0
-    ]
-    trace = go.Heatmap(
-        z=values.T.round(2),
-        x=list(range(len(columns))),
-        y=list(range(len(rows))),
-        text=text,
-        texttemplate="%{text}" if len(columns) <= 12 else "",
-        textfont={"size": 11},
-        customdata=[
-            [[wrap_label(c, 80), wrap_label(r, 80)] for c in columns] for r in map(name_factor, rows)
-        ],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}: %{z:+.2f}<extra></extra>",
-        zmin=-limit,
-        zmax=limit,
-        # Clear in the middle, so that an average cell takes the colour of the page, be it light or dark.
-        colorscale=[
-            [0.0, "rgba(59,125,216,0.75)"],
-            [0.5, "rgba(59,125,216,0)"],
-            [0.5, "rgba(224,138,30,0)"],
-            [1.0, "rgba(224,138,30,0.75)"],
-        ],
-        showscale=False,
-        xgap=2,
-        ygap=2,
-    )
-    figure = frame_figure([trace], height=130 + 26 * len(rows))
-    figure.update_xaxes(
-        tickvals=trace.x, ticktext=[wrap_label(c, 14) for c in columns], side="top", showgrid=False
-    )
-    figure.update_yaxes(
-        tickvals=trace.y,
-        ticktext=[wrap_label(name_factor(r)) for r in rows],
-        autorange="reversed",
-        showgrid=False,
-    )
-    return figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
-
-
-def choose_telling_factors(heatmap: pd.DataFrame, *, limit: int = HEATMAP_FACTORS) -> pd.DataFrame:
-    """The columns in which the segments differ most, widest spread first."""
-    if heatmap.empty:
-        return heatmap
-    spread = heatmap.max() - heatmap.min()
-    return heatmap[list(spread.sort_values(ascending=False, kind="stable").index[:limit])]
-
-
-def draw_segment_sizes(profiles: pd.DataFrame) -> go.Figure:
-    """Each segment's share of the customers beside its share of the revenue.
-
-    Args:
-        profiles: segment_name, size (customers), share (0–1), value (mean revenue of a customer; null where
-            unknown).
-    """
-    ordered = profiles.iloc[::-1]
-    labels = [wrap_label(name) for name in ordered["segment_name"]]
-    places = list(range(len(ordered)))
-    bars = [("of customers", "#8ab0e6", ordered["share"].astype(float))]
-    if ordered["value"].notna().any():
-        revenue = ordered["size"].astype(float) * ordered["value"].astype(float)
-        if revenue.sum() > 0:
-            bars.insert(0, ("of revenue", "#e08a1e", revenue / revenue.sum()))
-    traces = [
-        go.Bar(
-            x=(share * 100).round(2),
-            y=places,
-            name=name,
-            orientation="h",
-            marker={"color": colour},
-            text=["" if np.isnan(s) else f"{s * 100:.0f} %" for s in share],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{x:.1f} % " + name + "<extra></extra>",
-        )
-        for name, colour, share in bars
-    ]
-    figure = frame_figure(traces, height=90 + 48 * len(ordered))
-    figure.update_xaxes(showticklabels=False, showgrid=False, rangemode="tozero")
-    figure.update_yaxes(tickvals=places, ticktext=labels, showgrid=False)
-    return figure.update_layout(
-        barmode="group",
-        bargap=0.35,
-        showlegend=True,
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
-        margin={"l": 8, "r": 40, "t": 30, "b": 8},
-    )
 
 
 def draw_forest(effects: pd.DataFrame) -> go.Figure:

@@ -6,7 +6,7 @@ Pure: what has been taken in comes as tables and frames.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -119,12 +119,14 @@ class FamilyAudit:
         coverage: share of customers with at least one factor that speaks.
         factors: the same for each factor.
         needs: what would have to be delivered, where the family says nothing.
+        meaning: of a factor of the shop's own, which is a family by itself: what it means.
     """
 
     name: str
     coverage: float
     factors: dict[str, float]
     needs: tuple[str, ...]
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ def measure_coverage(
     families: Mapping[str, Mapping[str, float | None]],
     *,
     needs: Mapping[str, tuple[str, ...]],
+    meanings: Mapping[str, str] | None = None,
 ) -> tuple[FamilyAudit, ...]:
     """For what share of customers each family says anything.
 
@@ -244,9 +247,11 @@ def measure_coverage(
         factors: one row a customer.
         families: by name, their factors with the value that stands for no such behaviour (None: unknown).
         needs: by name, what a family would need to be delivered.
+        meanings: by name, what a factor of the shop's own means.
     """
+    told = meanings or {}
     return tuple(
-        _cover(factors, name, missing=missing, needs=needs.get(name, ()))
+        replace(_cover(factors, name, missing=missing, needs=needs.get(name, ())), meaning=told.get(name, ""))
         for name, missing in families.items()
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import ibis
@@ -13,6 +13,7 @@ from ibis import _
 
 from models.factors import Family, load_families
 from models.mapping import NO_KEY, Source
+from models.own_factors import OwnFactor, build_families, describe_own
 from models.rollups import COUNTED_KINDS, Rollups, list_offsets, local_day
 from monitoring.data_audit import (
     DataAudit,
@@ -79,6 +80,7 @@ def audit_data(
     engine: EngineSettings,
     until: date,
     needs: Needs,
+    own: Sequence[OwnFactor] = (),
 ) -> DataAudit:
     """Take everything in as a run would, in a folder that is deleted afterwards, and say what it supports.
 
@@ -89,6 +91,7 @@ def audit_data(
         engine: the one that rollups and factors run on.
         until: the last whole day; what happened later does not count.
         needs: what is asked of the data.
+        own: the shop's own factors, beside those of `models/factors`.
 
     Raises:
         SourceError: a source cannot be read.
@@ -102,11 +105,17 @@ def audit_data(
         report("adding up what customers did")
         update_rollups.fn(lake, intake.changes, timezone=rules.timezone)
         audited = _audit_sources(lake, sources, intake)
-        return _audit(lake, audited, timezone=rules.timezone, until=until, needs=needs)
+        return _audit(lake, audited, timezone=rules.timezone, until=until, needs=needs, own=own)
 
 
 def _audit(
-    lake: Lake, sources: tuple[SourceAudit, ...], *, timezone: str, until: date, needs: Needs
+    lake: Lake,
+    sources: tuple[SourceAudit, ...],
+    *,
+    timezone: str,
+    until: date,
+    needs: Needs,
+    own: Sequence[OwnFactor],
 ) -> DataAudit:
     daily = _count_daily(lake, timezone=timezone, until=until)
     as_of = daily["day"].max().date() if len(daily) else until
@@ -116,15 +125,25 @@ def _audit(
         nothing = KeyAudit((), {}, {})
         return DataAudit(as_of, 0, None, sources, nothing, (), (Support("events", False, sentence),))
     report("computing factors")
-    factors = _compute_factors(lake, as_of=as_of, consent_default=needs.consent_default)
+    families = load_families() | {_name_own(family.name): family for family in build_families(own)}
+    factors = _compute_factors(
+        lake, as_of=as_of, consent_default=needs.consent_default, own=own, families=families
+    )
     report("judging what the data supports")
-    families = load_families()
     missing = {name: {f.name: f.missing for f in family.factors} for name, family in families.items()}
-    coverage = measure_coverage(factors, missing, needs=_list_needs(lake, families, as_of=as_of))
+    meanings = {_name_own(name): meaning for name, meaning in describe_own(own).items()}
+    coverage = measure_coverage(
+        factors, missing, needs=_list_needs(lake, families, as_of=as_of), meanings=meanings
+    )
     keys = _audit_keys(lake)
     facts = _gather_facts(lake, factors, as_of=as_of)
     support = judge_support(history, sources, keys, coverage, facts, needs=needs, until=until)
     return DataAudit(as_of, len(factors), history, sources, keys, coverage, support)
+
+
+def _name_own(factor: str) -> str:
+    # A factor may be called what a family is called.
+    return f"own factor {factor}"
 
 
 def _count_daily(lake: Lake, *, timezone: str, until: date) -> pd.DataFrame:
@@ -139,11 +158,18 @@ def _count_daily(lake: Lake, *, timezone: str, until: date) -> pd.DataFrame:
     return frame.assign(day=pd.to_datetime(frame["day"]))
 
 
-def _compute_factors(lake: Lake, *, as_of: date, consent_default: bool) -> pd.DataFrame:
+def _compute_factors(
+    lake: Lake,
+    *,
+    as_of: date,
+    consent_default: bool,
+    own: Sequence[OwnFactor],
+    families: Mapping[str, Family],
+) -> pd.DataFrame:
     try:
-        return compute_features.fn(lake, as_of=as_of, consent_default=consent_default)
+        return compute_features.fn(lake, as_of=as_of, consent_default=consent_default, own=own)
     except NoEventsError:  # nobody who did anything may be profiled
-        return pd.DataFrame(columns=[f.name for family in load_families().values() for f in family.factors])
+        return pd.DataFrame(columns=[f.name for family in families.values() for f in family.factors])
 
 
 def _audit_sources(lake: Lake, sources: Sequence[Source], intake: Intake) -> tuple[SourceAudit, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,23 @@ from ibis import _
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.clusterers import OUTLIER, title_algorithms
+from models.levels import cut_levels, describe_levels
+from models.maps import FEWEST, MapMethod, compute_map
+from models.naming import label_factor
+from models.segmenter import Segmenter
+from models.silhouettes import compute_silhouettes
 from monitoring.pages import ReportData
+from tasks.destinations import replace_file
 from tasks.drift import DriftWatch
 from tasks.lake import Lake
 from tasks.promotion import list_promotions
+from tasks.registry import Registry, load_segmenter
 from tasks.reports import PreparedReports, prepare_reports, publish_reports
 from tasks.scoring import Scored
 from tasks.training import Challenger
 
-MAP_CUSTOMERS = 3000
+SAMPLE = 3000  # customers that are drawn
 QUARANTINE_REASONS = 50
 
 
@@ -36,14 +44,22 @@ def build_reports(
     challenger: Challenger,
     drift: DriftWatch,
     *,
+    segmenter: Segmenter,
+    maps: Sequence[MapMethod],
     title: str,
     currency: str,
     timezone: str,
     folder: Path,
     since: datetime,
 ) -> PreparedReports:
-    """Make the week's site under a hidden name; `publish` shows it once the run is on record."""
+    """Make the week's site under a hidden name; `publish` shows it once the run is on record.
+
+    `segmenter` is the one in use; pictures of customers are drawn in its space.
+    """
     measured = drift.measurement
+    shown = factors.sample(min(len(factors), SAMPLE), random_state=0).sort_index()
+    placed = scored.assignment.loc[shown.index]
+    points = segmenter.preparation.transform(shown)
     data = ReportData(
         title=title,
         as_of=date.fromisoformat(summary["as_of"]),
@@ -51,9 +67,12 @@ def build_reports(
         timezone=timezone,
         generated_note=f"Model version {scored.version}, run {summary['run_id']}.",
         summary=dict(summary),
-        profiles=scored.profiles,
-        map=map_customers(challenger, factors, scored),
+        profiles=word_reasons(scored.profiles),
+        maps=map_customers(points, placed, methods=maps),
+        silhouettes=measure_fit(points, placed),
+        levels=describe_levels(cut_levels(points, clusterer=segmenter.clusterer, seed=0), shown),
         heatmap=standardise_means(factors, scored),
+        algorithms=title_algorithms(),
         candidates=challenger.search.candidates,
         drift=pd.DataFrame() if measured is None else measured.columns,
         evidently_html=None if measured is None else measured.html,
@@ -71,29 +90,74 @@ def show_reports(reports: PreparedReports) -> Path:
     return publish_reports(reports)
 
 
-def map_customers(challenger: Challenger, factors: pd.DataFrame, scored: Scored) -> pd.DataFrame:
-    """x, y, segment_name of at most `MAP_CUSTOMERS` customers, in the plane of two principal components."""
-    from sklearn.decomposition import PCA
+def map_customers(
+    points: np.ndarray, placed: pd.DataFrame, *, methods: Sequence[MapMethod]
+) -> dict[str, pd.DataFrame]:
+    """By method x, y, segment_name and strength; too few customers for a method leave it out.
 
-    shown = factors.sample(min(len(factors), MAP_CUSTOMERS), random_state=0)
-    points = challenger.segmenter.preparation.transform(shown)
-    plane = PCA(n_components=min(2, points.shape[1]), random_state=0).fit_transform(points)
-    return pd.DataFrame(
-        {
-            "x": plane[:, 0],
-            "y": plane[:, -1],
-            "segment_name": scored.assignment.loc[shown.index, "segment_name"].to_numpy(),
-        }
+    Args:
+        points: a sample of customers, prepared.
+        placed: the same customers with segment_name and strength.
+    """
+    possible = [method for method in methods if method == "pca" or len(points) >= FEWEST]
+    known = placed[["segment_name", "strength"]].reset_index(drop=True)
+    return {
+        method: compute_map(points, method=method, most=len(points), seed=0).join(known)
+        for method in possible
+    }
+
+
+def write_map(lake: Lake, registry: Registry, *, as_of: date, method: MapMethod, out: Path) -> None:
+    """A map of the customers as they were segmented on a day, in the champion's space, as one HTML file.
+
+    Raises:
+        LookupError: there is no champion, or nobody was segmented on that day.
+        ValueError: there are too few customers for the method.
+    """
+    from monitoring.segment_charts import draw_segment_map, title_figure
+
+    loaded = load_segmenter(registry, "champion")
+    features, segments = (
+        table.filter(table.as_of == ibis.literal(as_of)).drop("as_of").to_pandas().set_index("customer_id")
+        for table in (lake.table("features"), lake.table("segments"))
     )
+    known = features.index.intersection(segments.index)
+    if loaded is None or known.empty:
+        raise LookupError(f"no customers were segmented on {as_of}; run `segmentwerk weekly` first")
+    shown = features.loc[known].sample(min(len(known), SAMPLE), random_state=0).sort_index()
+    placed = segments.loc[shown.index, ["segment_name", "strength"]].reset_index(drop=True)
+    points = loaded.segmenter.preparation.transform(shown)
+    customers = compute_map(points, method=method, most=len(points), seed=0).join(placed)
+    figure = title_figure(draw_segment_map(customers, method=method), f"Customers by segment, {as_of}")
+    with replace_file(out) as fresh:
+        figure.write_html(fresh, include_plotlyjs=True)
+
+
+def measure_fit(points: np.ndarray, placed: pd.DataFrame) -> pd.DataFrame:
+    """segment_name and silhouette of the customers of a sample who are in a segment."""
+    labels = placed["segment_id"].where(~placed["is_outlier"], OUTLIER).to_numpy()
+    found = compute_silhouettes(points, labels, most=len(points), seed=0)
+    return found.assign(segment_name=placed["segment_name"].to_numpy()[found.index])
+
+
+def word_reasons(profiles: pd.DataFrame) -> pd.DataFrame:
+    """The profiles with the factors of their reasons in words."""
+    worded = [
+        [(label_factor(factor), effect) for factor, effect in reasons] for reasons in profiles["reasons"]
+    ]
+    return profiles.assign(reasons=pd.Series(worded, index=profiles.index, dtype=object))
 
 
 def standardise_means(factors: pd.DataFrame, scored: Scored) -> pd.DataFrame:
-    """Mean of each factor by segment, in standard deviations from everybody's; the extreme 1 % is drawn in."""
+    """Mean of each factor by segment, in standard deviations from everybody's; the extreme 1 % is drawn in.
+
+    Factors are named in words.
+    """
     calm = factors.clip(factors.quantile(0.01), factors.quantile(0.99), axis=1)
     spread = calm.std().replace(0.0, np.nan)
     known = calm.columns[spread.notna()]
     scaled = (calm[known] - calm[known].mean()) / spread[known]
-    return scaled.groupby(scored.assignment["segment_name"]).mean()
+    return scaled.groupby(scored.assignment["segment_name"]).mean().rename(columns=label_factor)
 
 
 def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:

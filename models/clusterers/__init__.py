@@ -67,6 +67,7 @@ class Clusterer:
         build: an unfitted estimator from its parameters; `seed` is one of them.
         grid: the parameters to try, given the range of segments wanted and the number of customers.
         flat: whether it needs a space of few dimensions (density means little in many).
+        title: its name as people write it; left out, `name` in words.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Clusterer:
     build: Callable[..., FittedClusterer]
     grid: Callable[[range, int], tuple[dict[str, Any], ...]]
     flat: bool = False
+    title: str = ""
 
 
 def load_clusterers() -> dict[str, Clusterer]:
@@ -81,3 +83,9 @@ def load_clusterers() -> dict[str, Clusterer]:
     modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
     found: list[Clusterer] = [module.CLUSTERER for module in modules if hasattr(module, "CLUSTERER")]
     return {clusterer.name: clusterer for clusterer in found}
+
+
+def title_algorithms() -> dict[str, str]:
+    """Every algorithm's name as people write it, by its name in `[training] algorithms`."""
+    found = load_clusterers()
+    return {name: one.title or name.replace("_", " ").capitalize() for name, one in found.items()}

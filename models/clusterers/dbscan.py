@@ -98,5 +98,10 @@ def _grid(_segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
 
 
 CLUSTERER = Clusterer(
-    "dbscan", "segments of any shape at one density, outliers apart", DbscanClusterer, _grid, flat=True
+    "dbscan",
+    "segments of any shape at one density, outliers apart",
+    DbscanClusterer,
+    _grid,
+    flat=True,
+    title="DBSCAN",
 )

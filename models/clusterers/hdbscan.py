@@ -50,5 +50,10 @@ def _grid(_segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
 
 
 CLUSTERER = Clusterer(
-    "hdbscan", "dense segments of any shape, outliers apart", HdbscanClusterer, _grid, flat=True
+    "hdbscan",
+    "dense segments of any shape, outliers apart",
+    HdbscanClusterer,
+    _grid,
+    flat=True,
+    title="HDBSCAN",
 )

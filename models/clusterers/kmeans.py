@@ -43,4 +43,4 @@ def _grid(segments: range, _customers: int) -> tuple[dict[str, Any], ...]:
     return tuple({"segments": k} for k in segments)
 
 
-CLUSTERER = Clusterer("kmeans", "round segments of similar width", KMeansClusterer, _grid)
+CLUSTERER = Clusterer("kmeans", "round segments of similar width", KMeansClusterer, _grid, title="K-Means")

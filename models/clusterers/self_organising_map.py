@@ -102,4 +102,5 @@ CLUSTERER = Clusterer(
     "segments on a chart on which neighbours are alike",
     SelfOrganisingMapClusterer,
     _grid,
+    title="Self-organising map",
 )

@@ -71,6 +71,10 @@ class Factor:
     window: int | None = None
     missing: float | None = None
 
+    def describe(self) -> str:
+        """Meaning, unit and formula in one line."""
+        return f"{self.meaning} ({self.unit}): {self.formula}"
+
 
 @dataclass(frozen=True, slots=True)
 class Family:

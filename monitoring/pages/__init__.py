@@ -8,7 +8,7 @@ like any other value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
@@ -17,8 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-OUTLIER_SEGMENT = 0
-"""The id of those who fit no segment, as in `profiles`."""
+
+def fits_none(segment_id: Any) -> Any:
+    """Whether a segment, or each of a column of them, is one of customers who fit none: their ids are 0 and below."""
+    return segment_id <= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,14 @@ class ReportData:
             campaign may also have its `alpha`, a segment's result its `segment_name`. A part the run does not
             have is null, or an object with its `reason`.
         profiles: segment_id, segment_name, size, share, value, rule, reasons (list of (factor, effect in
-            words)), lineage. Segment 0 is the outliers.
-        map: x, y, segment_name; a sample of customers in the plane of two principal components.
+            words)), lineage. Ids of 0 and below are customers who fit no segment.
+        maps: by method (`pca`, `tsne`, `umap`): x, y, segment_name, perhaps strength; a sample of customers on a
+            plane.
+        silhouettes: segment_name, silhouette; a sample of customers.
+        levels: level, segment, parent, name, share; one tree of customers cut at several heights, coarser first.
         heatmap: index segment_name, one column a factor; standardised means.
+        algorithms: names of algorithms as people write them, by the names in `candidates`; one that is missing
+            is shown as it is.
         candidates: algorithm, segments, silhouette, stability, separation, outlier_share, smallest_share,
             admissible, reason.
         drift: column, method, score, threshold, drifted.
@@ -56,8 +63,11 @@ class ReportData:
     generated_note: str
     summary: dict[str, Any]
     profiles: pd.DataFrame = field(default_factory=pd.DataFrame)
-    map: pd.DataFrame = field(default_factory=pd.DataFrame)
+    maps: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    silhouettes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    levels: pd.DataFrame = field(default_factory=pd.DataFrame)
     heatmap: pd.DataFrame = field(default_factory=pd.DataFrame)
+    algorithms: Mapping[str, str] = field(default_factory=dict)
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
     drift: pd.DataFrame = field(default_factory=pd.DataFrame)
     evidently_html: str | None = None

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from monitoring.charts import name_factor
-from monitoring.pages import OUTLIER_SEGMENT, Page, ReportData
+from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.campaigns import read_campaigns
 from monitoring.pages.layout.tables import Cell, Column, Table, build_cell
@@ -113,9 +113,7 @@ def describe_drift(data: ReportData) -> Sentence:
 def describe_segments(data: ReportData) -> Sentence:
     """Who the customers are: the largest and the most valuable segment."""
     customers = read_number(data.summary.get("customers"))
-    groups = (
-        data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT] if len(data.profiles) else data.profiles
-    )
+    groups = data.profiles[~fits_none(data.profiles["segment_id"])] if len(data.profiles) else data.profiles
     if groups.empty:
         text = "There are no segments this week: no model is in use."
         return Sentence(text, "See the model's own line below.", "segments.html", "Segments", "wait")
@@ -179,9 +177,7 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
     decided = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
     campaigns = read_campaigns(data.summary)
     repeat = sum(campaign.verdict == CAMPAIGN["ship"] for campaign in campaigns)
-    segments = (
-        len(data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT]) if len(data.profiles) else None
-    )
+    segments = len(data.profiles[~fits_none(data.profiles["segment_id"])]) if len(data.profiles) else None
     champion = format_text(promotion.get("champion_version"))
     return (
         Tile(

@@ -9,15 +9,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from monitoring.charts import (
-    HEATMAP_FACTORS,
-    choose_colours,
-    draw_heatmap,
-    draw_segment_map,
-    draw_segment_sizes,
-    name_factor,
-)
-from monitoring.pages import OUTLIER_SEGMENT, Page, ReportData
+from monitoring.charts import name_factor
+from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
 from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
@@ -35,6 +28,22 @@ from monitoring.pages.layout.words import (
     join_words,
     read_part,
 )
+from monitoring.segment_charts import (
+    HEATMAP_FACTORS,
+    choose_colours,
+    draw_heatmap,
+    draw_levels,
+    draw_segment_map,
+    draw_segment_sizes,
+    draw_silhouettes,
+)
+
+MAP_CAPTIONS = {
+    "pca": "The axes are the two directions in which customers differ most (principal components) and have no unit: "
+    "read the distances, not the positions. Segments may overlap here and be apart in other factors.",
+    "tsne": "By t-SNE: who lies beside whom means something, how far groups lie from each other does not.",
+    "umap": "By UMAP: who lies beside whom means something, how far groups lie from each other does not.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,15 @@ def render_segments(data: ReportData) -> Markup:
         "segments.html",
         cards=list_cards(data),
         figures=draw_figures(data),
+        maps=draw_maps(data),
+        sizes=tabulate_sizes(data),
+        mapped=tabulate_map(data),
         heatmap=tabulate_heatmap(data.heatmap),
+        fits=tabulate_silhouettes(data.silhouettes),
+        levels=tabulate_levels(data.levels),
         facts=list_model_facts(data),
         chosen=explain_choice(data),
-        candidates=tabulate_candidates(data.candidates),
+        candidates=tabulate_candidates(data.candidates, algorithms=data.algorithms),
         promotions=tabulate_promotions(data.promotions),
         missing=explain_missing(data),
     )
@@ -70,8 +84,7 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
     """The segments, largest first; customers who fit none come last."""
     if data.profiles.empty:
         return ()
-    ordered = data.profiles.assign(_is_outlier=data.profiles["segment_id"] == OUTLIER_SEGMENT)
-    ordered = ordered.sort_values(["_is_outlier", "size"], ascending=[True, False], kind="stable")
+    ordered = _order_segments(data.profiles)
     colours = _colour_segments(data.profiles)
     return tuple(
         Card(
@@ -92,22 +105,12 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
     """The figures there is data for, by name."""
     figures: dict[str, Figure] = {}
     if len(data.profiles):
-        ordered = data.profiles.sort_values("size", ascending=False, kind="stable")
         figures["sizes"] = embed_figure(
-            draw_segment_sizes(ordered),
+            draw_segment_sizes(_order_segments(data.profiles), currency=data.currency),
             name="sizes",
             caption="Each segment's share of all customers, and of the revenue of the last 180 days. A "
             "revenue bar longer than the customer bar marks a segment that carries more than its "
             "number.",
-        )
-    if len(data.map):
-        figures["map"] = embed_figure(
-            draw_segment_map(data.map, colours=_colour_map(data)),
-            name="map",
-            caption=f"{format_plural(len(data.map), 'customer')}, each a dot; two that lie close behave "
-            "alike. The axes are the two directions in which customers differ most (principal "
-            "components) and have no unit: read the distances, not the positions. Segments may "
-            "overlap here and be apart in other factors.",
         )
     if len(data.heatmap):
         factors = len(data.heatmap.columns)
@@ -117,12 +120,114 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
             else f"All {factors} factors"
         )
         figures["heatmap"] = embed_figure(
-            draw_heatmap(data.heatmap),
+            draw_heatmap(_order_heatmap(data)),
             name="heatmap",
             caption="How far each segment lies from the average customer, in standard deviations: orange "
             f"above, blue below, clear is average. {scope}, the most telling first.",
         )
+    if len(data.silhouettes):
+        figures["silhouettes"] = embed_figure(
+            draw_silhouettes(data.silhouettes, colours=_colour_names(data, data.silhouettes["segment_name"])),
+            name="silhouettes",
+            caption=f"{format_plural(len(data.silhouettes), 'customer')}, a line each, by how much closer they are to "
+            "their own segment than to the next (silhouette): a broad blade is a segment that stands apart, and "
+            "whoever lies left of zero is nearer to another one.",
+        )
+    if len(data.levels):
+        figures["levels"] = embed_figure(
+            draw_levels(data.levels),
+            name="levels",
+            caption="The same customers at several levels of detail: each column is the same tree of customers, cut "
+            "where it has few branches and where it has many, and what lies beside a segment is what it falls "
+            "into. A tree's cuts need not be the segments in use.",
+        )
     return figures
+
+
+def draw_maps(data: ReportData) -> tuple[Figure, ...]:
+    """A figure a map, in the order given."""
+    return tuple(
+        embed_figure(
+            draw_segment_map(points, method=method, colours=_colour_names(data, points["segment_name"])),
+            name=f"map_{method}",
+            caption=f"{format_plural(len(points), 'customer')}, each a dot; two that lie close behave alike. "
+            + MAP_CAPTIONS[method],
+        )
+        for method, points in data.maps.items()
+        if len(points)
+    )
+
+
+def tabulate_sizes(data: ReportData) -> Table:
+    """The numbers behind the bars: one row a segment."""
+    frame = _order_segments(data.profiles) if len(data.profiles) else data.profiles
+    if len(frame):
+        revenue = frame["size"].astype(float) * frame["value"].astype(float)
+        frame = frame.assign(revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None)
+    columns = (
+        Column("segment_name", "Segment"),
+        Column("size", "Customers", format_count, kind="number"),
+        Column("share", "Share of customers", format_share, kind="number"),
+        Column("value", "Revenue each", lambda value: format_money(value, data.currency), kind="number"),
+        Column("revenue_share", "Share of revenue", format_share, kind="number"),
+    )
+    return build_table(frame, columns, name="sizes", title="Number and revenue of each segment")
+
+
+def tabulate_map(data: ReportData) -> Table:
+    """Who is on the map: one row a segment."""
+    points = next((points for points in data.maps.values() if len(points)), pd.DataFrame())
+    if points.empty:
+        return build_table(points, (), name="mapped", title="")
+    firm = points["strength"] if "strength" in points else pd.Series(float("nan"), index=points.index)
+    frame = (
+        points.assign(strength=firm)
+        .groupby("segment_name", sort=False)
+        .agg(customers=("x", "size"), x=("x", "mean"), y=("y", "mean"), strength=("strength", "mean"))
+    )
+    columns = (
+        Column("segment_name", "Segment"),
+        Column("customers", "Customers drawn", format_count, kind="number"),
+        Column("x", "Centre, across", format_number, kind="number"),
+        Column("y", "Centre, upwards", format_number, kind="number"),
+        Column("strength", "Mean strength", format_number, kind="number"),
+    )
+    ordered = frame.sort_values("customers", ascending=False, kind="stable").reset_index()
+    return build_table(ordered, columns, name="mapped", title="Segments on the first map")
+
+
+def tabulate_silhouettes(silhouettes: pd.DataFrame) -> Table:
+    """The numbers behind the blades: one row a segment."""
+    columns = (
+        Column("segment_name", "Segment"),
+        Column("customers", "Customers drawn", format_count, kind="number"),
+        Column("mean", "Mean silhouette", format_number, kind="number"),
+        Column("misplaced", "Nearer to another", format_share, kind="number"),
+    )
+    if silhouettes.empty:
+        return build_table(silhouettes, columns, name="fits", title="")
+    by_segment = silhouettes.groupby("segment_name")["silhouette"]
+    frame = pd.DataFrame(
+        {
+            "customers": by_segment.size(),
+            "mean": by_segment.mean(),
+            "misplaced": by_segment.apply(lambda values: float((values < 0).mean())),
+        }
+    )
+    ordered = frame.sort_values("mean", ascending=False, kind="stable").reset_index()
+    return build_table(ordered, columns, name="fits", title="How well customers fit their segment")
+
+
+def tabulate_levels(levels: pd.DataFrame) -> Table:
+    """Every segment at every level."""
+    columns = (
+        Column("level", "Segments at this level", format_count, kind="number"),
+        Column("segment", "Number", format_count, kind="number"),
+        Column("parent", "Lies in number", format_count, kind="number"),
+        Column("name", "Segment"),
+        Column("share", "Share of customers", format_share, kind="number"),
+    )
+    return build_table(levels, columns, name="levels", title="Segments at every level")
 
 
 def tabulate_heatmap(heatmap: pd.DataFrame) -> Table:
@@ -153,7 +258,11 @@ def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
             MISSING if champion == MISSING else f"Version {champion}",
             _name_decision(promotion.get("decision")),
         ),
-        ("Algorithm", _name_algorithm(training["algorithm"]), "of the model trained this week"),
+        (
+            "Algorithm",
+            _name_algorithm(training["algorithm"], data.algorithms),
+            "of the model trained this week",
+        ),
         (
             "Stability",
             format_number(training.get("stability")),
@@ -178,9 +287,8 @@ def explain_choice(data: ReportData) -> str:
     training = read_part(data.summary, "training")
     if not training.get("algorithm"):
         return ""
-    name = (
-        f"{_name_algorithm(training['algorithm'])} with {format_plural(training.get('segments'), 'segment')}"
-    )
+    algorithm = _name_algorithm(training["algorithm"], data.algorithms)
+    name = f"{algorithm} with {format_plural(training.get('segments'), 'segment')}"
     tried, chosen = data.candidates, pd.DataFrame()
     if len(tried):
         fits = tried["admissible"].astype(bool)
@@ -204,10 +312,10 @@ def explain_choice(data: ReportData) -> str:
     )
 
 
-def tabulate_candidates(candidates: pd.DataFrame) -> Table:
+def tabulate_candidates(candidates: pd.DataFrame, *, algorithms: Mapping[str, str]) -> Table:
     """Every model that was compared."""
     columns = (
-        Column("algorithm", "Algorithm", _name_algorithm),
+        Column("algorithm", "Algorithm", lambda name: _name_algorithm(name, algorithms)),
         Column("segments", "Segments", format_count, kind="number"),
         Column("silhouette", "Silhouette", format_number, kind="number"),
         Column("stability", "Stability", format_number, kind="number"),
@@ -242,19 +350,32 @@ def explain_missing(data: ReportData) -> str:
 
 
 def _colour_segments(profiles: pd.DataFrame) -> dict[str, str]:
-    ordered = profiles.sort_values("size", ascending=False, kind="stable")
-    outliers = ordered.loc[ordered["segment_id"] == OUTLIER_SEGMENT, "segment_name"]
+    ordered = _order_segments(profiles)
+    outliers = ordered.loc[fits_none(ordered["segment_id"]), "segment_name"]
     return choose_colours(list(ordered["segment_name"]), outliers=tuple(outliers))
 
 
-def _colour_map(data: ReportData) -> Mapping[str, str]:
+def _order_segments(profiles: pd.DataFrame) -> pd.DataFrame:
+    """Largest first; customers who fit no segment come last."""
+    ordered = profiles.assign(_fits_none=fits_none(profiles["segment_id"]))
+    ordered = ordered.sort_values(["_fits_none", "size"], ascending=[True, False], kind="stable")
+    return ordered.drop(columns="_fits_none")
+
+
+def _order_heatmap(data: ReportData) -> pd.DataFrame:
+    """Segments from left to right as the cards stand, unknown ones last."""
+    known = list(_order_segments(data.profiles)["segment_name"]) if len(data.profiles) else []
+    names = [name for name in known if name in data.heatmap.index]
+    return data.heatmap.loc[[*names, *(name for name in data.heatmap.index if name not in names)]]
+
+
+def _colour_names(data: ReportData, segment_names: pd.Series) -> Mapping[str, str]:
     known = _colour_segments(data.profiles) if len(data.profiles) else {}
-    names = data.map["segment_name"].value_counts().index
+    names = segment_names.value_counts().index
     return known | {name: colour for name, colour in choose_colours(list(names)).items() if name not in known}
 
 
-def _name_algorithm(algorithm: Any) -> str:
-    known = {"kmeans": "K-Means", "hdbscan": "HDBSCAN"}
+def _name_algorithm(algorithm: Any, known: Mapping[str, str]) -> str:
     return known.get(str(algorithm), format_text(algorithm))
 
 

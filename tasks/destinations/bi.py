@@ -1,7 +1,8 @@
 """Tidy tables for BI tools, each as Parquet and as CSV, with a data dictionary.
 
 `path` is a folder; the tables of a week stand in `<path>/<as_of>/`, all of them or none. `segments`,
-`segment_profiles` and `features` hold the week itself, `runs` and `campaign_results` every run up to it.
+`segment_profiles` and `features` hold the week itself, `runs` and `campaign_results` every run up to it. What the
+shop's own factors mean is read from a table `own_factors` (factor, meaning), if there is one.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def write_bi(tables: Mapping[str, ibis.Table], export: Export, as_of: date) -> t
         for name, table in tidy.items():
             table.to_parquet(fresh / f"{name}.parquet")
             table.to_csv(fresh / f"{name}.csv")
-        describe_tables(tidy).to_csv(fresh / "data_dictionary.csv", index=False)
+        describe_tables(tidy, own=_read_own_factors(tables)).to_csv(
+            fresh / "data_dictionary.csv", index=False
+        )
     names = [f"{name}.{ending}" for name in tidy for ending in ("parquet", "csv")]
     return tuple(target / name for name in [*names, "data_dictionary.csv"])
 
@@ -106,21 +109,30 @@ def build_tables(tables: Mapping[str, ibis.Table], export: Export, as_of: date) 
     }
 
 
-def describe_tables(tables: Mapping[str, ibis.Table]) -> pd.DataFrame:
-    """The data dictionary: table, column, type, meaning."""
+def describe_tables(
+    tables: Mapping[str, ibis.Table], *, own: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The data dictionary: table, column, type, meaning; `own` are the meanings of the shop's own factors."""
     import pandas as pd
 
     from models.factors import list_factors
 
-    meanings = dict(MEANINGS) | {
-        factor.name: f"{factor.meaning} ({factor.unit}): {factor.formula}" for factor in list_factors()
-    }
+    meanings = (
+        {factor.name: factor.describe() for factor in list_factors()} | dict(MEANINGS) | dict(own or {})
+    )
     rows = [
         (name, column, str(dtype), meanings.get(column, ""))
         for name, table in tables.items()
         for column, dtype in table.schema().items()
     ]
     return pd.DataFrame(rows, columns=["table", "column", "type", "meaning"])
+
+
+def _read_own_factors(tables: Mapping[str, ibis.Table]) -> dict[str, str]:
+    if "own_factors" not in tables:
+        return {}
+    rows = tables["own_factors"].to_pyarrow().to_pylist()
+    return {row["factor"]: row["meaning"] for row in rows}
 
 
 def _build_table(rows: list[dict[str, Any]], columns: Mapping[str, str]) -> ibis.Table:

@@ -71,6 +71,19 @@ def test_segments_are_those_of_the_last_week(command: Command, weekly_shop: Any)
     )
 
 
+def test_a_map_of_the_segments_is_one_file_that_holds_every_name(
+    command: Command, weekly_shop: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "map.html"
+    answer = command("segments", "--config", weekly_shop.config, "--map", "pca", "--out", file, "--json").json
+    assert answer["map"] == str(file)
+    text = file.read_text(encoding="utf-8")
+    for segment in answer["segments"]:
+        assert json.dumps(segment["segment_name"])[1:-1] in text
+    assert [path.name for path in tmp_path.iterdir()] == ["map.html"]
+    assert command("segments", "--config", weekly_shop.config, "--map", "globe").code == 2
+
+
 def test_models_name_the_champion(command: Command, weekly_shop: Any) -> None:
     versions = command("models", "--config", weekly_shop.config, "--json").json["versions"]
     (champion,) = (v["version"] for v in versions if "champion" in v["aliases"])

@@ -79,6 +79,16 @@ def test_the_configuration_that_comes_along_loads() -> None:
             '[[features.factors]]\nname = "late"\nmeaning = "m"\nexpression = "count(*)"\n' * 2,
             "features.factors: two factors are called 'late'; each needs a name of its own",
         ),
+        (
+            "",
+            '[segments]\nnames = { 1 = " " }',
+            "segments.names: the name of segment 1 is empty; leave it out",
+        ),
+        (
+            "",
+            '[segments]\nnames = { 1 = "A", 3 = "A " }',
+            "segments.names: two segments are called 'A'; each",
+        ),
         ("currency = EUR", "", "not valid TOML: "),
     ],
 )

@@ -110,6 +110,16 @@ def test_the_lake_holds_the_tables_of_the_design(weekly_shop: Any) -> None:
     assert sorted(str(day)[:10] for day in days) == [s["as_of"] for s in weekly_shop.summaries]
 
 
+def test_the_segments_page_has_every_picture_and_factors_in_words(weekly_shop: Any) -> None:
+    page = (weekly_shop.home / "reports" / "latest" / "segments.html").read_text(encoding="utf-8")
+    for figure in ("sizes", "map_pca", "heatmap", "silhouettes", "levels"):
+        assert f'data-figure="{figure}"' in page
+    assert "map_umap" not in page
+    assert "average order value" in page
+    assert "orders 180d" not in page
+    assert "K-Means" in page
+
+
 def test_the_hidden_segments_are_found(weekly_shop: Any) -> None:
     secret = read_secret(str(weekly_shop.home), None)
     keys = weekly_shop.shop.truth.keys

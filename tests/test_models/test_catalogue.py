@@ -11,7 +11,7 @@ from latent_customers import make_customers
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
-from models.clusterers import OUTLIER, FittedClusterer, load_clusterers
+from models.clusterers import OUTLIER, FittedClusterer, load_clusterers, title_algorithms
 from models.clusterers.agglomerative import (
     LEVELS,
     TREE_ROWS,
@@ -305,3 +305,11 @@ def test_the_guide_speaks_of_every_algorithm_and_its_example_is_valid() -> None:
     (example,) = re.findall(r"^```toml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     settings = TrainingSettings(**tomllib.loads(example)["training"])
     assert settings.algorithms == ("kmeans", "hdbscan", "gaussian_mixture", "ward")
+
+
+def test_every_algorithm_has_a_name_for_people() -> None:
+    titles = title_algorithms()
+    assert set(titles) == set(load_clusterers())
+    assert titles["kmeans"] == "K-Means"
+    assert titles["gaussian_mixture"] == "Gaussian mixture"
+    assert titles["self_organising_map"] == "Self-organising map"

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.naming import OUTLIER_NAME, VOCABULARY, FactorWords, Trait, find_family, label_factor
+from models.naming import (
+    OUTLIER_NAME,
+    VOCABULARY,
+    FactorWords,
+    Trait,
+    find_family,
+    label_factor,
+    name_segments,
+)
 from models.profiles import MAX_REASONS, measure_effects, profile_segments
 from models.rules import MAX_CONDITIONS, explain_segment
 
@@ -111,6 +119,32 @@ def test_no_two_segments_share_a_name(count: int, seed: int) -> None:
     assert len(profiles) == count
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(20, 60),
+    st.integers(0, 1000),
+    st.dictionaries(st.integers(1, 60), st.sampled_from(["Best", "Best 2", "Average customers"]), max_size=8),
+    st.dictionaries(st.integers(1, 60), st.sampled_from(["Best", "Average customers 2"]), max_size=8),
+)
+def test_many_segments_that_are_nearly_the_same_still_have_a_name_each(
+    count: int, seed: int, owner: dict[int, str], earlier: dict[int, str]
+) -> None:
+    """Effects that differ by less than anybody could say, owner's and earlier names in the way of found ones."""
+    rng = np.random.default_rng(seed)
+    alike = pd.Series({"orders_180d": 0.9, "revenue_180d": 0.8, "email_open_rate": -0.6, "aov": 0.3})
+    effects = pd.DataFrame(
+        alike.to_numpy() + rng.normal(0, 1e-4, (count, len(alike))),
+        index=pd.RangeIndex(1, count + 1),
+        columns=alike.index,
+    )
+    names = name_segments(effects, owner=owner, earlier=earlier, outliers=(2, 1))
+    assert sorted(names) == list(range(1, count + 1))
+    assert len(set(names.values())) == count
+    assert name_segments(effects.iloc[::-1, ::-1], owner=owner, earlier=earlier, outliers=(2, 1)) == names
+    first_of_name = {name: i for i, name in sorted(owner.items(), reverse=True) if i in names}
+    assert {i: names[i] for i in first_of_name.values()} == {i: name for name, i in first_of_name.items()}
+
+
 def test_segments_alike_get_their_next_trait_and_at_the_very_last_a_number() -> None:
     factors, assignment = draw_shop()
     rng = np.random.default_rng(5)
@@ -141,6 +175,30 @@ def test_the_owners_name_overrules_and_earlier_names_stay() -> None:
     names = name_of(profile_segments(*draw_shop(), value="revenue_180d", **given))
     assert (names[1], names[4], names[3]) == ("Our best", "The rest", "Active discount hunters on mobile")
     assert set(names) == set(PLANTED)
+
+
+def test_the_owner_may_give_a_segment_the_name_another_one_had() -> None:
+    names = name_of(
+        profile_segments(
+            *draw_shop(),
+            value="revenue_180d",
+            owner_names={4: "Old name"},
+            earlier_names={3: "Old name", 4: "The rest"},
+        )
+    )
+    assert names[4] == "Old name"
+    assert names[3] == "Active discount hunters on mobile"
+
+
+def test_two_segments_of_unusual_customers_keep_the_names_that_tell_them_apart() -> None:
+    factors, assignment = draw_shop()
+    assignment["is_outlier"] = assignment["segment_id"].isin([1, 2])
+    moved = assignment.assign(segment_id=assignment["segment_id"].replace({1: 0, 2: -1}))
+    told = {0: "Unusual customers, valuable", -1: "Unusual customers, dormant"}
+    names = name_of(profile_segments(factors, moved, value="revenue_180d", earlier_names=told))
+    assert {i: names[i] for i in told} == told
+    plain = name_of(profile_segments(factors, moved, value="revenue_180d"))
+    assert {plain[0], plain[-1]} == {OUTLIER_NAME, f"{OUTLIER_NAME} 2"}
 
 
 def test_a_name_the_owner_took_is_not_given_again() -> None:

@@ -160,9 +160,27 @@ def make_data(**fields: Any) -> ReportData:
                 "lineage": ["continues", None, ""],
             }
         ),
-        "map": pd.DataFrame(rng.normal(size=(350, 2)), columns=["x", "y"]).assign(
-            segment_name=np.repeat(names, [200, 143, 7])
+        "maps": {
+            "pca": pd.DataFrame(rng.normal(size=(350, 2)), columns=["x", "y"]).assign(
+                segment_name=np.repeat(names, [200, 143, 7]), strength=np.repeat([0.9, 0.5, 0.0], [200, 143, 7])
+            )
+        },
+        "silhouettes": pd.DataFrame(
+            {
+                "segment_name": np.repeat(names[:2], [200, 143]),
+                "silhouette": np.repeat([0.5, -0.25, 0.125], [200, 43, 100]),
+            }
         ),
+        "levels": pd.DataFrame(
+            {
+                "level": [2, 2, 3, 3, 3],
+                "segment": [1, 2, 1, 2, 3],
+                "parent": [None, None, 1, 2, 2],
+                "name": [names[0], "Others", names[0], "Others", "Rest"],
+                "share": [0.6, 0.4, 0.6, 0.3, 0.1],
+            }
+        ),
+        "algorithms": {"kmeans": "K-Means", "hdbscan": "HDBSCAN"},
         "heatmap": pd.DataFrame(rng.normal(size=(3, 3)), index=names, columns=factors),
         "candidates": pd.DataFrame(
             {

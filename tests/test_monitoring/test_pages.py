@@ -12,7 +12,7 @@ import pytest
 from report_sample import EVIL, Document, make_campaign, make_data
 
 import monitoring.pages as pages
-from monitoring.pages import OUTLIER_SEGMENT, ReportData, load_pages, render_site
+from monitoring.pages import ReportData, load_pages, render_site
 from monitoring.pages.layout import read_assets
 from monitoring.pages.layout.words import (
     format_change,
@@ -165,6 +165,8 @@ def test_no_page_shows_a_raw_float_or_a_missing_value(site: dict[str, Document])
         ("segments", "candidates", "Stability", "candidates", "stability"),
         ("segments", "candidates", "In no segment", "candidates", "outlier_share"),
         ("drift", "drift", "Score", "drift", "score"),
+        ("segments", "sizes", "Customers", "profiles", "size"),
+        ("segments", "levels", "Share of customers", "levels", "share"),
         ("data_health", "sources", "Rows in", "sources", "read"),
         ("data_health", "sources", "Set aside", "sources", "quarantined"),
         ("data_health", "quarantine", "Rows", "quarantine", "rows"),
@@ -182,7 +184,7 @@ def test_tables_hold_the_exact_numbers(
 @pytest.fixture(scope="module")
 def numbered() -> ReportData:
     """A week whose segments are numbered as the segmenter does: from 1, outliers 0."""
-    return make_data(profiles=make_data().profiles.assign(segment_id=[1, 2, OUTLIER_SEGMENT]))
+    return make_data(profiles=make_data().profiles.assign(segment_id=[1, 2, 0]))
 
 
 def test_segments_show_their_numbers_and_come_largest_first(numbered: ReportData) -> None:
@@ -191,16 +193,42 @@ def test_segments_show_their_numbers_and_come_largest_first(numbered: ReportData
         assert shown in page.text
     names = [page.text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
     assert names == sorted(names)
-    assert set(page.figures) == {"sizes", "map", "heatmap"}
-    points = sum(len(trace["x"]) for trace in page.figures["map"]["data"])
+    assert set(page.figures) == {"sizes", "map_pca", "heatmap", "silhouettes", "levels"}
+    points = sum(len(trace["x"]) for trace in page.figures["map_pca"]["data"])
     assert points == 350
 
 
+def test_every_map_there_is_stands_under_what_it_means(numbered: ReportData) -> None:
+    both = {"pca": numbered.maps["pca"], "umap": numbered.maps["pca"], "tsne": pd.DataFrame()}
+    page = render_page("segments", replace(numbered, maps=both))
+    assert {name for name in page.figures if name.startswith("map_")} == {"map_pca", "map_umap"}
+    assert "principal components" in page.text
+    assert "how far groups lie from each other does not" in page.text
+
+
+def test_the_fit_of_each_segment_is_a_row(numbered: ReportData) -> None:
+    page = render_page("segments", numbered)
+    assert page.read_column("fits", "Segment") == [f"Loyal {EVIL}", "Window shoppers"]
+    assert [float(value) for value in page.read_column("fits", "Mean silhouette")] == pytest.approx(
+        [0.5, (43 * -0.25 + 100 * 0.125) / 143]
+    )
+    assert page.read_shown("fits", "Nearer to another") == [f"0{SPACE}%", f"30.1{SPACE}%"]
+
+
+def test_an_algorithm_nobody_named_is_shown_as_it_is() -> None:
+    page = render_page("segments", make_data(algorithms={"kmeans": "K-Means"}))
+    assert page.read_shown("candidates", "Algorithm") == ["K-Means", "hdbscan"]
+
+
 def test_outliers_come_last_however_many_they_are(numbered: ReportData) -> None:
-    many = numbered.profiles.assign(size=[90, 60, 200])
-    text = render_page("segments", replace(numbered, profiles=many)).text
-    places = [text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
-    assert places == sorted(places)
+    for ids in ([1, 2, 0], [1, 0, -1]):
+        many = numbered.profiles.assign(size=[90, 220, 200], segment_id=ids)
+        page = render_page("segments", replace(numbered, profiles=many))
+        expected = [f"Loyal {EVIL}", "Window shoppers", "Unlike any"]
+        expected = expected if ids[1] <= 0 else [expected[1], expected[0], expected[2]]
+        assert page.read_column("sizes", "Segment") == expected
+        places = [page.text.index(name) for name in expected]
+        assert places == sorted(places)
 
 
 def test_why_the_model_was_chosen_is_told(site: dict[str, Document]) -> None:
@@ -341,7 +369,9 @@ def test_pages_stay_light_with_many_customers_and_campaigns() -> None:
     heatmap = pd.DataFrame(rng.normal(size=(10, 80))).add_prefix("factor_")
     campaigns = [make_campaign(campaign_id=f"c{number}") for number in range(20)]
     summary = make_data().summary | {"campaigns": campaigns}
-    for name, html in render_site(make_data(map=points, heatmap=heatmap, summary=summary)).items():
+    for name, html in render_site(
+        make_data(maps=dict.fromkeys(("pca", "tsne", "umap"), points), heatmap=heatmap, summary=summary)
+    ).items():
         assert len(html.encode()) < 1_000_000, name
 
 

@@ -241,3 +241,25 @@ def test_the_profile_leaves_a_lake_as_it_is(tmp_path: Path, passing: Path) -> No
     before = list_tree(tmp_path / "shop")
     assert profile_sources(settings, rows=0)["profile"]["customers"] == 3
     assert list_tree(tmp_path / "shop") == before
+
+
+def test_the_shops_own_factors_are_listed_with_their_meaning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(
+        tmp_path / "shop", buy(1, "a"), buy(2, "b"), buy(3, "b", days_ago=5), buy(4, "c", amount=99)
+    )
+    with config.open("a", encoding="utf-8") as file:
+        # Named like a family of factors, which must still be there beside it.
+        file.write(
+            '[[features.factors]]\nname = "returns"\ntable = "orders"\nexpression = "count_if(revenue > 50)"\n'
+            'meaning = "how often the customer buys big"\nunit = "orders"\nmissing = 0.0\n'
+        )
+    result = profile_sources(load_settings(config), rows=0)
+    families = {family["name"]: family for family in result["profile"]["families"]}
+    own = families["own factor returns"]
+    assert own["coverage"] == pytest.approx(1 / 3)
+    assert own["meaning"] == "how often the customer buys big (orders): count_if(revenue > 50)"
+    assert "return_rate" in families["returns"]["factors"]
+    show_audit(result)
+    assert "how often the customer buys big" in " ".join(capsys.readouterr().out.split())

@@ -260,6 +260,15 @@ def test_every_column_stands_in_the_dictionary_with_its_meaning(tables: Tables, 
     assert "days" in tenure["meaning"]
 
 
+def test_the_shops_own_factors_stand_in_the_dictionary(tables: Tables, tmp_path: Path) -> None:
+    own = ibis.memtable({"factor": ["weekend"], "meaning": ["how often at the weekend (share): a ÷ b"]})
+    wider = tables | {"features": tables["features"].mutate(weekend=0.5), "own_factors": own}
+    written = write(wider, Export(name="bi", destination="bi", path=tmp_path))
+    dictionary = pd.read_csv(written[-1]).set_index("column")
+    assert dictionary.loc["weekend", "meaning"] == "how often at the weekend (share): a ÷ b"
+    assert not [path for path in written if path.stem == "own_factors"]
+
+
 def test_bi_keeps_its_columns_without_campaigns(tables: Tables, tmp_path: Path) -> None:
     quiet = tables | {"runs": tables["runs"].filter(ibis._.run_id == "r3")}
     write(quiet, Export(name="bi", destination="bi", path=tmp_path))

@@ -82,7 +82,7 @@ function tintFigure(figure) {
     layout[name] = { ...layout[name], gridcolor: line, zerolinecolor: soft };
   }
   const data = figure.data.map((trace) =>
-    trace.type === "heatmap" ? { ...trace, textfont: { ...trace.textfont, color: text } } : trace);
+    ["heatmap", "icicle"].includes(trace.type) ? { ...trace, textfont: { ...trace.textfont, color: text } } : trace);
   return { data, layout };
 }
 
