@@ -113,13 +113,42 @@ class Preparation(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: a factor the preparation uses is missing, no number or infinite.
         """
+        return self.project(self.weigh(factors))
+
+    def weigh(self, factors: pd.DataFrame) -> np.ndarray:
+        """Customers × `columns`: the factors as the places are made of them, before any projection.
+
+        Raises:
+            ValueError: a factor the preparation uses is missing, no number or infinite.
+        """
         learnt = self._learnt
         values = _read_values(factors, self.columns)
         values = np.where(np.isnan(values), learnt["fill"], values)
         values = np.clip(values, learnt["low"], learnt["high"])
         values[:, learnt["logged"]] = np.log1p(values[:, learnt["logged"]])
-        points = (values - learnt["center"]) / learnt["spread"] * learnt["weights"] - learnt["mean"]
-        return points @ learnt["axes"] if learnt["axes"].size else points
+        return (values - learnt["center"]) / learnt["spread"] * learnt["weights"] - learnt["mean"]
+
+    def project(self, weighted: np.ndarray) -> np.ndarray:
+        """The places of customers from their weighted factors."""
+        return weighted @ self.axes if self.axes.size else weighted
+
+    @property
+    def axes(self) -> np.ndarray:
+        """Factors × dimensions: the axes of the projection; empty if there is none."""
+        return self._learnt["axes"]
+
+    @property
+    def medians(self) -> np.ndarray:
+        """What stands in for a missing value of each factor."""
+        return self._learnt["fill"]
+
+    def describe(self) -> dict[str, Any]:
+        """Which factors are used, which left, and what stands in for missing values; with the reasons."""
+        return {
+            "used": list(self.columns),
+            "dropped": dict(self.dropped),
+            "imputed": {name: why for name, why in self.imputed.items() if name in self.columns},
+        }
 
     def get_state(self) -> tuple[dict[str, Any], Arrays]:
         """What was learnt: names, options and reasons ready for JSON, and arrays."""

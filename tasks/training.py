@@ -129,15 +129,17 @@ def trace_lineage(
 
 
 def name_segmenter(segmenter: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None) -> Segmenter:
-    """The segmenter with a name for every segment: inherited ones keep theirs."""
+    """The segmenter with a name and a rule for every segment: inherited ones keep their names."""
     earlier = champion.segmenter.names if champion else {}
     inherited = {segment: name for segment, name in earlier.items() if segment in segmenter.ids.values()}
     profiles = profile_segments(
         factors, segmenter.assign(factors), value=VALUE_FACTOR, earlier_names=inherited
     )
-    return segmenter.rename(
-        {int(s): str(n) for s, n in zip(profiles["segment_id"], profiles["segment_name"], strict=True)}
+    names, rules = (
+        {int(s): str(words) for s, words in zip(profiles["segment_id"], profiles[column], strict=True)}
+        for column in ("segment_name", "rule")
     )
+    return segmenter.rename(names, rules=rules)
 
 
 def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:

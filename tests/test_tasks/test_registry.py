@@ -196,8 +196,9 @@ def test_any_mlflow_client_can_load_the_champion(
 
     mlflow.set_tracking_uri(registry.tracking_uri)
     model = mlflow.pyfunc.load_model(f"models:/{MODEL}@{CHAMPION}")
-    pd.testing.assert_frame_equal(model.predict(factors), segmenter.assign(factors))
-    assert model.metadata.get_output_schema().input_names() == ["segment_id", "strength", "is_outlier"]
+    placed = model.predict(factors)
+    pd.testing.assert_frame_equal(placed, segmenter.explain(factors))
+    assert model.metadata.get_output_schema().input_names() == list(placed.columns)
     with pytest.raises(mlflow.exceptions.MlflowException, match="aov"):
         model.predict(factors.drop(columns="aov"))
 
