@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from models.clusterers import OUTLIER, FittedClusterer, load_clusterers
 from models.outliers import DORMANT_SEGMENT, OUTLIER_SEGMENT, SPLIT_NAMES, OutlierSplit, learn_split
-from models.preparation import Preparation, PreparationOptions
+from models.preparation import Past, Preparation
+from models.preparation_options import PreparationOptions
 from models.reasons import REASONS, Centres, find_centres, rank_reasons
 
 FORMAT = 2
@@ -129,7 +130,9 @@ class Segmenter:
         weighted = self.preparation.weigh(factors)
         if not len(weighted):
             return weighted, np.empty(0, int), np.empty(0)
-        return weighted, *self.clusterer.place(self.preparation.project(weighted))
+        labels, strength = self.clusterer.place(self.preparation.project(weighted))
+        apart = self.preparation.find_apart(factors)
+        return weighted, np.where(apart, OUTLIER, labels), np.where(apart, 0.0, strength)
 
     def _describe(self, labels: np.ndarray, strength: np.ndarray, factors: pd.DataFrame) -> pd.DataFrame:
         found, codes = np.unique(labels, return_inverse=True)
@@ -215,7 +218,12 @@ class Segmenter:
 
 
 def fit_segmenter(
-    factors: pd.DataFrame, *, recipe: Recipe, seed: int, names: Mapping[int, str] | None = None
+    factors: pd.DataFrame,
+    *,
+    recipe: Recipe,
+    seed: int,
+    names: Mapping[int, str] | None = None,
+    past: Past | None = None,
 ) -> Segmenter:
     """Fit a recipe. Segments are numbered 1, 2, … from the largest; outliers are segments 0 and −1.
 
@@ -225,15 +233,17 @@ def fit_segmenter(
     Args:
         factors: one row a customer_id, float64.
         names: names of the segments, if they have any.
+        past: earlier customers and their outcomes, for a recipe whose projection is learnt from them.
 
     Raises:
         NoVariation: all customers look the same.
+        NoOutcomes: the recipe learns from earlier outcomes, and there are none.
         ValueError: the algorithm is not in the catalogue.
     """
     sample = draw_customers(factors, FITTING_ROWS, seed=seed)
     with threadpool_limits(1):
-        preparation = Preparation(recipe.preparation, seed=seed).fit(sample)
-        weighted = preparation.weigh(sample)
+        preparation = Preparation(recipe.preparation, seed=seed).fit(sample, past)
+        weighted = preparation.weigh(sample[~preparation.find_apart(sample)])
         clusterer = build_clusterer(recipe, seed=seed).fit(preparation.project(weighted))
     labels, counts = np.unique(clusterer.labels_[clusterer.labels_ != OUTLIER], return_counts=True)
     by_size = labels[np.lexsort((labels, -counts))]

@@ -83,6 +83,7 @@ def train_challenger(
     )
     report("training: fitting the chosen recipe")
     fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
+    _log_preparation(fitted)
     lineage = trace_lineage(lake, fitted, factors, champion, as_of=as_of)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
@@ -110,6 +111,13 @@ def train_challenger(
         )
     get_logger().info("challenger: version %s, %s", version, search.sentence)
     return Challenger(segmenter, version, snapshot_id, gates, search, lineage)
+
+
+def _log_preparation(fitted: Segmenter) -> None:
+    """Which factors left before anything was learnt from them, and why."""
+    dropped = fitted.preparation.dropped
+    left = "; ".join(f"{name}: {why}" for name, why in dropped.items()) or "none"
+    get_logger().info("%d factors used, %d left out: %s", len(fitted.preparation.columns), len(dropped), left)
 
 
 def trace_lineage(

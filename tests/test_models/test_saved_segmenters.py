@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from saved_segmenters import EXPECTED, FACTORS, RECIPES, SAVED, list_saved, read_table, save_segmenters
 
-from models.segmenter import READABLE, REASON_COLUMNS
-from tasks.segments_model import META, read_segmenter
+from models.segmenter import FORMAT, READABLE, REASON_COLUMNS
+from tasks.segments_model import ARRAYS, META, read_segmenter
 
 
 @pytest.mark.parametrize("folder", list_saved(), ids=lambda folder: folder.relative_to(SAVED).as_posix())
@@ -25,10 +26,13 @@ def test_every_format_that_is_read_has_been_kept() -> None:
     assert kept == set(READABLE)
 
 
-def test_what_is_saved_today_is_kept_as_it_is(tmp_path: Path) -> None:
+def test_a_state_of_other_parts_is_another_format(tmp_path: Path) -> None:
     for folder in save_segmenters(tmp_path):
-        newest = SAVED / f"format_{max(READABLE)}" / folder.name
-        written, kept = (json.loads((one / META).read_text(encoding="utf-8")) for one in (folder, newest))
+        newest = SAVED / f"format_{FORMAT}" / folder.name
+        written, kept = (
+            (set(json.loads((one / META).read_text(encoding="utf-8"))), set(np.load(one / ARRAYS)))
+            for one in (folder, newest)
+        )
         assert written == kept
 
 

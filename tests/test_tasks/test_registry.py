@@ -185,6 +185,9 @@ def test_the_run_has_parameters_metrics_candidates_and_no_customers(
     assert run.data.metrics == {"silhouette": 0.7}
     candidates = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/candidates.csv")
     assert candidates.splitlines() == ["algorithm,segments", "kmeans,3", "hdbscan,4"]
+    prepared = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/preparation.json"))
+    assert prepared["used"] == list(segmenter.preparation.columns)
+    assert set(prepared) == {"used", "dropped", "imputed"}
     stored = b"".join(path.read_bytes() for path in find_files(registry, version).parent.parent.rglob("*.*"))
     assert b"c000" not in stored
 
