@@ -40,9 +40,10 @@ class OutlierSplit:
     days_most: float | None
 
     @property
-    def factors(self) -> tuple[str, ...]:
-        """The factors it looks at."""
-        return tuple(name for name in (self.value, self.recency) if name is not None)
+    def bounds(self) -> dict[str, float]:
+        """The factors it looks at, and the bound of each."""
+        given = ((self.value, self.value_least), (self.recency, self.days_most))
+        return {name: bound for name, bound in given if name is not None and bound is not None}
 
     def find_valuable(self, factors: pd.DataFrame) -> np.ndarray:
         """Whether each customer is valuable.
@@ -50,7 +51,7 @@ class OutlierSplit:
         Raises:
             ValueError: a factor is missing.
         """
-        missing = [name for name in self.factors if name not in factors.columns]
+        missing = [name for name in self.bounds if name not in factors.columns]
         if missing:
             raise ValueError(f"factors missing: {', '.join(missing)}; the model splits outliers by them")
         valuable = np.zeros(len(factors), dtype=bool)

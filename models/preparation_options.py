@@ -28,9 +28,9 @@ class PreparationOptions:
         mixes: parts of a whole (factors called `…_share`) as `shares`, or `hellinger`: as the angle whose sine is the
             square root, so that distance between mixes is Hellinger's, and a step from 1 to 5 % is as wide as one from
             50 to 59 % (Rao 1995, "The use of Hellinger distance in graphical displays of contingency table data").
-        skewed: what is done with factors of more skewness than `skew`: non-negative ones as `log`(1 + x), or all
+        skewed: what is done with skewed factors: non-negative ones as `log`(1 + x), or all
             after Yeo & Johnson 2000, "A new family of power transformations to improve normality or symmetry".
-        skew: see above.
+        skew: skewness from which a factor counts as skewed.
         scaling: what is one unit: the standard `deviation` of values drawn in, or the distance of the `quartiles`.
         duplicate: of factors whose correlation exceeds this, the first stays.
         selection: `distinct`, constant and repeating factors leave; `informative`, also those that groups of

@@ -74,15 +74,15 @@ class Segmenter:
     @property
     def factors(self) -> tuple[str, ...]:
         """The factors it looks at, in order; a frame to be assigned must have these."""
-        asked = self.split.factors if self.split else ()
+        asked = self.split.bounds if self.split else {}
         return tuple(dict.fromkeys((*self.preparation.columns, *asked)))
 
     @property
     def example(self) -> pd.DataFrame:
         """A customer nobody is: the median of every factor, as a row to try the model with."""
-        return pd.DataFrame([self.preparation.medians], columns=list(self.preparation.columns))[
-            list(self.factors)
-        ]
+        medians = dict(zip(self.preparation.columns, self.preparation.medians, strict=True))
+        bounds = self.split.bounds if self.split else {}
+        return pd.DataFrame([bounds | medians])[list(self.factors)]
 
     def assign(self, factors: pd.DataFrame) -> pd.DataFrame:
         """Segments of customers, seen before or not.

@@ -36,7 +36,7 @@ def test_what_is_not_known_is_done_without() -> None:
     nobody_spends = CUSTOMERS.assign(revenue_180d=0.0, revenue_90d=0.0)
     by_recency = learn_split(nobody_spends)
     assert by_recency is not None
-    assert (by_recency.value, by_recency.factors) == (None, ("days_since_last_purchase",))
+    assert (by_recency.value, by_recency.bounds) == (None, {"days_since_last_purchase": 60.0})
     assert by_recency.find_valuable(nobody_spends).tolist() == [False, False, True, False, True]
     by_value = learn_split(CUSTOMERS[["revenue_90d"]])
     assert by_value is not None

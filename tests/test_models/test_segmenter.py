@@ -159,6 +159,16 @@ def test_the_split_is_as_learnt_whoever_is_asked_about() -> None:
     assert segmenter.assign(crowd)["segment_id"].head(3).tolist() == [0, 0, -1]
 
 
+def test_what_outliers_are_split_by_is_asked_for_even_if_it_repeats_another_factor() -> None:
+    factors, _group = make_customers(600)
+    factors.insert(0, "turnover", factors["revenue_180d"] * 1.19)
+    segmenter = fit_segmenter(factors, recipe=KMEANS, seed=0)
+    assert "revenue_180d" in segmenter.preparation.dropped
+    assert "revenue_180d" in segmenter.factors
+    assert list(segmenter.example.columns) == list(segmenter.factors)
+    assert segmenter.assign(segmenter.example)["segment_id"].iloc[0] >= 1
+
+
 def test_names_of_outliers_are_not_inherited_from_a_model_without_a_split() -> None:
     factors, _group = make_customers(600)
     renamed = fit_segmenter(factors, recipe=HDBSCAN, seed=0).rename({0: "Unusual customers", 1: "Regulars"})
