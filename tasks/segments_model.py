@@ -37,8 +37,13 @@ class SegmentsModel:
     segmenter: Segmenter
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
-        """Segment, strength and reasons of each row of factors, on the rows' own index: `Segmenter.explain`."""
-        return self.segmenter.explain(model_input)
+        """Segment, strength and reasons of each row of factors, on the rows' own index: `Segmenter.explain`.
+
+        What is missing is None, which JSON has, and not NaN, which it has not.
+        """
+        placed = self.segmenter.explain(model_input)
+        texts: pd.DataFrame = placed.select_dtypes("str").astype(object)
+        return placed.assign(**texts.where(texts.notna(), None))
 
 
 def write_segmenter(segmenter: Segmenter, folder: Path) -> None:

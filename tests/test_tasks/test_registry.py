@@ -32,7 +32,7 @@ from tasks.registry import (
     rollback_champion,
     tag_version,
 )
-from tasks.segments_model import ARRAYS, META, ModelStateError, read_segmenter, write_segmenter
+from tasks.segments_model import ARRAYS, META, ModelStateError, SegmentsModel, read_segmenter, write_segmenter
 
 GATES = GateValues(
     segments=3,
@@ -200,7 +200,8 @@ def test_any_mlflow_client_can_load_the_champion(
     mlflow.set_tracking_uri(registry.tracking_uri)
     model = mlflow.pyfunc.load_model(f"models:/{MODEL}@{CHAMPION}")
     placed = model.predict(factors)
-    pd.testing.assert_frame_equal(placed, segmenter.explain(factors))
+    pd.testing.assert_frame_equal(placed, SegmentsModel(segmenter).predict(factors))
+    pd.testing.assert_frame_equal(placed[["segment_id", "strength", "is_outlier"]], segmenter.assign(factors))
     assert model.metadata.get_output_schema().input_names() == list(placed.columns)
     with pytest.raises(mlflow.exceptions.MlflowException, match="aov"):
         model.predict(factors.drop(columns="aov"))
