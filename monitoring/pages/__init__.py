@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 OUTLIER_SEGMENT = 0
-"""The highest id of those who fit no segment, as in `profiles`; segments are numbered from 1."""
+"""The id of those who fit no segment, as in `profiles`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ReportData:
             campaign may also have its `alpha`, a segment's result its `segment_name`. A part the run does not
             have is null, or an object with its `reason`.
         profiles: segment_id, segment_name, size, share, value, rule, reasons (list of (factor, effect in
-            words)), lineage. Segments 0 and −1 are outliers.
+            words)), lineage. Segment 0 is the outliers.
         map: x, y, segment_name; a sample of customers in the plane of two principal components.
         heatmap: index segment_name, one column a factor; standardised means.
         candidates: algorithm, segments, silhouette, stability, separation, outlier_share, smallest_share,

@@ -114,7 +114,7 @@ def describe_segments(data: ReportData) -> Sentence:
     """Who the customers are: the largest and the most valuable segment."""
     customers = read_number(data.summary.get("customers"))
     groups = (
-        data.profiles[data.profiles["segment_id"] > OUTLIER_SEGMENT] if len(data.profiles) else data.profiles
+        data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT] if len(data.profiles) else data.profiles
     )
     if groups.empty:
         text = "There are no segments this week: no model is in use."
@@ -180,7 +180,7 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
     campaigns = read_campaigns(data.summary)
     repeat = sum(campaign.verdict == CAMPAIGN["ship"] for campaign in campaigns)
     segments = (
-        len(data.profiles[data.profiles["segment_id"] > OUTLIER_SEGMENT]) if len(data.profiles) else None
+        len(data.profiles[data.profiles["segment_id"] != OUTLIER_SEGMENT]) if len(data.profiles) else None
     )
     champion = format_text(promotion.get("champion_version"))
     return (

@@ -70,7 +70,7 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
     """The segments, largest first; customers who fit none come last."""
     if data.profiles.empty:
         return ()
-    ordered = data.profiles.assign(_is_outlier=data.profiles["segment_id"] <= OUTLIER_SEGMENT)
+    ordered = data.profiles.assign(_is_outlier=data.profiles["segment_id"] == OUTLIER_SEGMENT)
     ordered = ordered.sort_values(["_is_outlier", "size"], ascending=[True, False], kind="stable")
     colours = _colour_segments(data.profiles)
     return tuple(
@@ -243,7 +243,7 @@ def explain_missing(data: ReportData) -> str:
 
 def _colour_segments(profiles: pd.DataFrame) -> dict[str, str]:
     ordered = profiles.sort_values("size", ascending=False, kind="stable")
-    outliers = ordered.loc[ordered["segment_id"] <= OUTLIER_SEGMENT, "segment_name"]
+    outliers = ordered.loc[ordered["segment_id"] == OUTLIER_SEGMENT, "segment_name"]
     return choose_colours(list(ordered["segment_name"]), outliers=tuple(outliers))
 
 

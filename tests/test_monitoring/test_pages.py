@@ -203,16 +203,6 @@ def test_outliers_come_last_however_many_they_are(numbered: ReportData) -> None:
     assert places == sorted(places)
 
 
-def test_both_kinds_of_outliers_come_last(numbered: ReportData) -> None:
-    split = replace(
-        numbered, profiles=numbered.profiles.assign(segment_id=[OUTLIER_SEGMENT - 1, 1, OUTLIER_SEGMENT])
-    )
-    text = render_page("segments", split).text
-    places = [text.index(name) for name in ("Window shoppers", f"Loyal {EVIL}", "Unlike any")]
-    assert places == sorted(places)
-    assert "fall into 1 segment;" in render_page("index", split).text
-
-
 def test_why_the_model_was_chosen_is_told(site: dict[str, Document]) -> None:
     text = site["segments.html"].text
     assert (
