@@ -77,14 +77,17 @@ class Features(Table):
 
 
 class Segments(Table):
-    """Which segment a customer is in, and how clearly."""
+    """Which segment a customer is in, how clearly, and the factors that placed them there, the strongest first."""
 
     as_of: pa.Date
     customer_id: str
-    segment_id: pd.Int64Dtype = pa.Field(ge=0)
+    segment_id: pd.Int64Dtype = pa.Field(ge=-1)
     segment_name: str
     strength: float = pa.Field(ge=0, le=1)
     is_outlier: pd.BooleanDtype
+    reason_1: str = pa.Field(nullable=True)
+    reason_2: str = pa.Field(nullable=True)
+    reason_3: str = pa.Field(nullable=True)
     model_version: str
 
 
@@ -92,7 +95,7 @@ class SegmentProfiles(Table):
     """What a segment is like."""
 
     as_of: pa.Date
-    segment_id: pd.Int64Dtype = pa.Field(ge=0)
+    segment_id: pd.Int64Dtype = pa.Field(ge=-1)
     segment_name: str
     size: pd.Int64Dtype = pa.Field(ge=1)
     share: float = pa.Field(gt=0, le=1)

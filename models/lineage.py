@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from models.segmenter import OUTLIER_SEGMENT
+from models.outliers import OUTLIER_SEGMENTS
 
 MAJORITY = 0.5
 NOTABLE = 0.2
@@ -50,15 +50,15 @@ def match_segments(old: pd.Series, new: pd.Series, *, next_id: int, threshold: f
 
     Args:
         old: segment id by customer, from the old model.
-        new: label by customer, from the new model. Label 0, the outliers, stays 0 and is matched to no other.
-            Customers of one side only do not count.
+        new: label by customer, from the new model. Labels 0 and −1, the outliers, stay what they are and are
+            matched to no other. Customers of one side only do not count.
         next_id: the first id that has never been used.
         threshold: the least Jaccard overlap of a segment with its former self, above 0.
 
     Raises:
         ValueError: `next_id` has been used, or a customer appears twice.
     """
-    used = sorted(int(segment) for segment in old.unique() if segment != OUTLIER_SEGMENT)
+    used = sorted(int(segment) for segment in old.unique() if segment not in OUTLIER_SEGMENTS)
     if used and next_id <= used[-1]:
         raise ValueError(f"next_id {next_id} has been used: the old model's highest segment id is {used[-1]}")
     counts = _count_overlaps(old, new)
@@ -66,8 +66,8 @@ def match_segments(old: pd.Series, new: pd.Series, *, next_id: int, threshold: f
     mapping: dict[int, int] = {}
     states: dict[int, str] = {}
     for label in sorted(int(label) for label in new.unique()):
-        if label == OUTLIER_SEGMENT:
-            mapping[label] = OUTLIER_SEGMENT
+        if label in OUTLIER_SEGMENTS:
+            mapping[label] = label
         elif label in inherited:
             mapping[label] = inherited[label][0]
         else:
@@ -85,11 +85,11 @@ def match_segments(old: pd.Series, new: pd.Series, *, next_id: int, threshold: f
 
 def start_lineage(labels: pd.Series) -> Lineage:
     """The lineage of a first model: its segments, largest first, are numbered from 1 and all are new."""
-    sizes = labels[labels != OUTLIER_SEGMENT].value_counts().rename_axis("label").reset_index(name="size")
+    outside = labels.isin(OUTLIER_SEGMENTS)
+    sizes = labels[~outside].value_counts().rename_axis("label").reset_index(name="size")
     ordered = sizes.sort_values(["size", "label"], ascending=[False, True])["label"]
     mapping = {int(label): number for number, label in enumerate(ordered, start=1)}
-    if (labels == OUTLIER_SEGMENT).any():
-        mapping[OUTLIER_SEGMENT] = OUTLIER_SEGMENT
+    mapping |= {int(label): int(label) for label in labels[outside].unique()}
     states = dict.fromkeys(sorted(mapping.values()), "new")
     return Lineage(mapping, states, (), {}, float("nan"), len(sizes) + 1)
 
@@ -110,8 +110,9 @@ def _count_overlaps(old: pd.Series, new: pd.Series) -> pd.DataFrame:
 def _pair_segments(counts: pd.DataFrame, *, threshold: float) -> dict[int, tuple[int, float]]:
     """The old id each new label inherits, and their Jaccard overlap."""
     sizes = counts.sum(axis=1).to_numpy()[:, None] + counts.sum(axis=0).to_numpy()[None, :]
+    reserved = list(OUTLIER_SEGMENTS)
     overlaps = counts / np.maximum(sizes - counts.to_numpy(), 1)
-    overlaps = overlaps.drop(index=OUTLIER_SEGMENT, columns=OUTLIER_SEGMENT, errors="ignore")
+    overlaps = overlaps.drop(index=reserved, columns=reserved, errors="ignore")
     rows, columns = linear_sum_assignment(overlaps.to_numpy(), maximize=True)
     pairs = zip(
         overlaps.index[rows], overlaps.columns[columns], overlaps.to_numpy()[rows, columns], strict=True
@@ -120,15 +121,15 @@ def _pair_segments(counts: pd.DataFrame, *, threshold: float) -> dict[int, tuple
 
 
 def _describe_origin(counts: pd.DataFrame, label: int, *, kept: bool) -> str:
-    came = counts[label].drop(OUTLIER_SEGMENT, errors="ignore")
+    came = counts[label].drop(list(OUTLIER_SEGMENTS), errors="ignore")
     of_old = came / counts.sum(axis=1).loc[came.index].clip(lower=1)
     of_new = came / max(counts[label].sum(), 1)
     parents = came.index[(of_old >= MAJORITY) & (of_new >= NOTABLE)]
-    if label != OUTLIER_SEGMENT and len(parents) > 1:
+    if label not in OUTLIER_SEGMENTS and len(parents) > 1:
         return "merged from " + ", ".join(str(parent) for parent in parents)
     if kept:
         return "kept"
-    if label != OUTLIER_SEGMENT and len(came) and of_new.max() >= MAJORITY:
+    if label not in OUTLIER_SEGMENTS and len(came) and of_new.max() >= MAJORITY:
         return f"split from {of_new.idxmax()}"
     return "new"
 

@@ -10,83 +10,71 @@ did whatever later code does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from threadpoolctl import threadpool_limits
 
-Arrays = dict[str, np.ndarray]
-Weighting = Literal["equal", "balanced", "informative"]
-Projection = Literal["none", "components", "discriminants"]
+from models.preparation_options import PreparationOptions
+from models.projections import NoOutcomes, find_components, find_discriminants, find_foretelling
+from models.tails import (
+    Arrays,
+    find_far,
+    find_fences,
+    find_quantiles,
+    learn_distance,
+    measure_skewness,
+    take_logs,
+)
+from models.weights import correlate, draw_rows, measure_information, weigh_factors
 
-GRAINS = (4, 6, 8, 10, 12)  # numbers of groups that stand in for the number not known yet
-ROUNDS = 4  # after these, weights and discriminants hardly move
-LEARNING_ROWS = 2000  # customers that weights and discriminants are learnt from
-EMPHASIS = 0.35  # power of (variance between groups ÷ variance within) in a factor's weight
-SHRINKAGE = 0.1  # of the covariance within groups towards a sphere, which keeps it invertible
-RESOLVED = 1.25  # total variance ÷ variance within groups from which a direction is worth keeping
+QUARTILES_APART = 1.349  # interquartile range of a normal distribution, in standard deviations
+CHANCE = 0.02  # a factor must be explained by this much more of its variance than its shadow
+PART = "_share"  # how the name of a factor ends that is a part of a whole
+_USUAL = PreparationOptions()
 
 
 class NoVariation(ValueError):  # noqa: N818 - reads as what it is
     """All customers look the same: there is nothing to tell apart."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparationOptions:
-    """How factors are prepared.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Customers as they were, and what came of it: what a projection on outcomes is learnt from.
 
     Attributes:
-        tail: share of customers at either end whose values are drawn in to the quantile (winsorised).
-        skew: non-negative factors with more skewness than this are taken as log(1 + x).
-        duplicate: of factors whose correlation exceeds this, the first stays.
-        kin: factors that correlate by at least this (average linkage) are one family.
-        weighting: `equal`; `balanced`, a family of factors weighs as much as a single factor; `informative`,
-            balanced, and the more a factor differs between groups of customers, the more it weighs.
-        projection: `none`; `components`, principal components; `discriminants`, the directions in which
-            groups of customers lie far apart for how wide each is.
-        variance: share of the variance at which principal components are enough.
-        dimensions: at most this many of a projection.
+        factors: one row a customer_id, a while ago.
+        outcomes: what (some of) them did since, one column an outcome; NaN where one does not apply.
     """
 
-    tail: float = 0.005
-    skew: float = 1.0
-    duplicate: float = 0.95
-    kin: float = 0.75
-    weighting: Weighting = "informative"
-    projection: Projection = "none"
-    variance: float = 0.95
-    dimensions: int = 10
-
-    def __post_init__(self) -> None:
-        for option, allowed in (("weighting", get_args(Weighting)), ("projection", get_args(Projection))):
-            if getattr(self, option) not in allowed:
-                raise ValueError(
-                    f"{option} '{getattr(self, option)}' is unknown; there are: {', '.join(allowed)}"
-                )
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    factors: pd.DataFrame
+    outcomes: pd.DataFrame
 
 
 class Preparation(TransformerMixin, BaseEstimator):
-    """Impute, draw in tails, take logs, standardise, drop what repeats, weigh, project.
+    """Impute, draw in tails, unskew, standardise, drop what repeats, weigh, project.
 
     After `fit`: `columns` (factors used, in order), `dropped` (factor → why it left) and `imputed` (factor →
     how many values were missing and what stands in).
     """
 
-    def __init__(self, options: PreparationOptions = PreparationOptions(), *, seed: int = 0) -> None:
+    def __init__(self, options: PreparationOptions = _USUAL, *, seed: int = 0) -> None:
         self.options = options
         self.seed = seed
 
-    def fit(self, factors: pd.DataFrame, _target: object = None) -> Preparation:
+    def fit(self, factors: pd.DataFrame, past: Past | None = None) -> Preparation:
         """Learn from one row a customer, float64 columns.
+
+        Args:
+            past: earlier customers and their outcomes; only the projection `pls` looks at it. What the factors
+                themselves teach is learnt from `factors`, so these may be newer than any outcome.
 
         Raises:
             NoVariation: no factor differs between customers.
+            NoOutcomes: the projection is `pls`, and there is no past to learn it from.
             ValueError: a factor is no number or infinite.
         """
         self.columns = tuple(str(name) for name in factors.columns)
@@ -95,16 +83,23 @@ class Preparation(TransformerMixin, BaseEstimator):
         values = _read_values(factors, self.columns)
         values = self._drop_constant(values)
         values = self._impute(values)
+        values = self._spread_mixes(values)
         values = self._draw_in(values)
-        values = self._take_logs(values)
+        values = self._unskew(values)
         values = self._standardise(values)
         values = self._drop_repeated(values)
         with threadpool_limits(1):  # the order in which threads add up would show in the last bits
-            weights = weigh_factors(values, self.options, seed=self.seed)
+            if self.options.selection == "informative":
+                values = self._drop_uninformative(values)
+            if self.options.outliers == "apart":
+                values = self._set_apart(values, factors)
+            weights = weigh_factors(
+                values, weighting=self.options.weighting, kin=self.options.kin, seed=self.seed
+            )
             points = values * weights
             mean = points.mean(axis=0)
-            axes = find_axes(points - mean, self.options, seed=self.seed)
-        self._learnt |= {"weights": weights, "mean": mean, "axes": axes}
+            self._learnt |= {"weights": weights, "mean": mean}
+            self._learnt["axes"] = self._find_axes(points - mean, past)
         return self
 
     def transform(self, factors: pd.DataFrame) -> np.ndarray:
@@ -113,13 +108,48 @@ class Preparation(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: a factor the preparation uses is missing, no number or infinite.
         """
+        return self.project(self.weigh(factors))
+
+    def weigh(self, factors: pd.DataFrame) -> np.ndarray:
+        """Customers × `columns`: the factors as the places are made of them, before any projection.
+
+        Raises:
+            ValueError: a factor the preparation uses is missing, no number or infinite.
+        """
         learnt = self._learnt
-        values = _read_values(factors, self.columns)
-        values = np.where(np.isnan(values), learnt["fill"], values)
-        values = np.clip(values, learnt["low"], learnt["high"])
-        values[:, learnt["logged"]] = np.log1p(values[:, learnt["logged"]])
-        points = (values - learnt["center"]) / learnt["spread"] * learnt["weights"] - learnt["mean"]
-        return points @ learnt["axes"] if learnt["axes"].size else points
+        return self._scale(factors) * learnt["weights"] - learnt["mean"]
+
+    def find_apart(self, factors: pd.DataFrame) -> np.ndarray:
+        """Whether each customer is too far from the rest to be in any segment; nobody is, unless outliers are `apart`.
+
+        Raises:
+            ValueError: a factor the preparation uses is missing, no number or infinite.
+        """
+        if "apart.cut" not in self._learnt:
+            return np.zeros(len(factors), dtype=bool)
+        return find_far(self._scale(factors, drawn_in=False), self._part("apart."))
+
+    def project(self, weighted: np.ndarray) -> np.ndarray:
+        """The places of customers from their weighted factors."""
+        return weighted @ self.axes if self.axes.size else weighted
+
+    @property
+    def axes(self) -> np.ndarray:
+        """Factors × dimensions: the axes of the projection; empty if there is none."""
+        return self._learnt["axes"]
+
+    @property
+    def medians(self) -> np.ndarray:
+        """What stands in for a missing value of each factor."""
+        return self._learnt["fill"]
+
+    def describe(self) -> dict[str, Any]:
+        """Which factors are used, which left, and what stands in for missing values; with the reasons."""
+        return {
+            "used": list(self.columns),
+            "dropped": dict(self.dropped),
+            "imputed": {name: why for name, why in self.imputed.items() if name in self.columns},
+        }
 
     def get_state(self) -> tuple[dict[str, Any], Arrays]:
         """What was learnt: names, options and reasons ready for JSON, and arrays."""
@@ -139,6 +169,29 @@ class Preparation(TransformerMixin, BaseEstimator):
         prepared.imputed = dict(meta["imputed"])
         prepared._learnt = {name: np.asarray(array) for name, array in arrays.items()}
         return prepared
+
+    def _scale(self, factors: pd.DataFrame, *, drawn_in: bool = True) -> np.ndarray:
+        """Standardised factors, before weights."""
+        learnt = self._learnt
+        values = _read_values(factors, self.columns)
+        values = np.where(np.isnan(values), learnt["fill"], values)
+        if "mixed" in learnt:
+            values[:, learnt["mixed"]] = _take_angles(values[:, learnt["mixed"]])
+        if drawn_in:
+            values = np.clip(values, learnt["low"], learnt["high"])
+            values[:, learnt["logged"]] = np.log1p(values[:, learnt["logged"]])
+        else:
+            values[:, learnt["logged"]] = take_logs(values[:, learnt["logged"]])
+        if "powers" in learnt:
+            values = _raise_to_powers(values, learnt["powers"])
+        return np.asarray((values - learnt["center"]) / learnt["spread"])
+
+    def _part(self, prefix: str) -> Arrays:
+        return {
+            name.removeprefix(prefix): array
+            for name, array in self._learnt.items()
+            if name.startswith(prefix)
+        }
 
     def _keep(self, values: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Go on with some of the factors."""
@@ -173,11 +226,21 @@ class Preparation(TransformerMixin, BaseEstimator):
         self._learnt["fill"] = median
         return np.where(np.isnan(values), median, values)
 
+    def _spread_mixes(self, values: np.ndarray) -> np.ndarray:
+        if self.options.mixes == "shares":
+            return values
+        mixed = np.array([name.endswith(PART) for name in self.columns])
+        mixed &= (values.min(axis=0) >= 0) & (values.max(axis=0) <= 1)
+        self._learnt["mixed"] = mixed
+        values[:, mixed] = _take_angles(values[:, mixed])
+        return values
+
     def _draw_in(self, values: np.ndarray) -> np.ndarray:
         tail = self.options.tail
-        # Quantiles that are somebody's value: interpolated towards a whale they would be half a whale.
-        low = np.quantile(values, tail, axis=0, method="higher")
-        high = np.quantile(values, 1 - tail, axis=0, method="lower")
+        if self.options.outliers == "clipped":
+            low, high = find_fences(values, tail=tail, skew=self.options.skew)
+        else:
+            low, high = find_quantiles(values, tail=tail)
         for name, same in zip(self.columns, low >= high, strict=True):
             if same:
                 self.dropped[name] = f"the same for all but the extreme {tail:.1%} of customers"
@@ -185,21 +248,36 @@ class Preparation(TransformerMixin, BaseEstimator):
         values = self._keep(values, low < high)
         return np.clip(values, self._learnt["low"], self._learnt["high"])
 
-    def _take_logs(self, values: np.ndarray) -> np.ndarray:
-        logged = (self._learnt["low"] >= 0) & (_measure_skewness(values) > self.options.skew)
+    def _unskew(self, values: np.ndarray) -> np.ndarray:
+        from scipy.stats import yeojohnson_normmax
+
+        skewed = measure_skewness(values)
+        by_power = self.options.skewed == "yeo-johnson"
+        logged = (self._learnt["low"] >= 0) & (skewed > self.options.skew) & (not by_power)
         self._learnt["logged"] = logged
         values[:, logged] = np.log1p(values[:, logged])
+        if by_power:
+            unlike = np.abs(skewed) > self.options.skew
+            powers = [
+                yeojohnson_normmax(column) if far else np.nan
+                for column, far in zip(values.T, unlike, strict=True)
+            ]
+            self._learnt["powers"] = np.array(powers, dtype=np.float64)
+            values = _raise_to_powers(values, self._learnt["powers"])
         return values
 
     def _standardise(self, values: np.ndarray) -> np.ndarray:
         # Where most customers are alike (a channel few use), the interquartile range is 0 or says nothing of
         # those who are not; the standard deviation of drawn-in values is robust, too, and does.
         center, spread = np.median(values, axis=0), values.std(axis=0)
+        if self.options.scaling == "quartiles":
+            first, third = np.quantile(values, [0.25, 0.75], axis=0)
+            spread = np.where(third > first, (third - first) / QUARTILES_APART, spread)
         self._learnt |= {"center": center, "spread": spread}
         return (values - center) / spread
 
     def _drop_repeated(self, values: np.ndarray) -> np.ndarray:
-        likeness = np.abs(_correlate(values))
+        likeness = np.abs(correlate(values))
         kept: list[int] = []
         for index, name in enumerate(self.columns):
             twin = next((other for other in kept if likeness[index, other] > self.options.duplicate), None)
@@ -209,90 +287,43 @@ class Preparation(TransformerMixin, BaseEstimator):
                 self.dropped[name] = f"repeats {self.columns[twin]} (correlation {likeness[index, twin]:.2f})"
         return self._keep(values, np.isin(np.arange(len(likeness)), kept))
 
+    def _drop_uninformative(self, values: np.ndarray) -> np.ndarray:
+        told, by_chance = measure_information(values, kin=self.options.kin, seed=self.seed).T
+        kept = told > by_chance + CHANCE
+        if not kept.any():  # no grouping is better than chance; without factors nobody could say so
+            return values
+        for name, keep, share, chance in zip(self.columns, kept, told, by_chance, strict=True):
+            if not keep:
+                self.dropped[name] = (
+                    f"tells nobody apart: groups of customers explain {share:.0%} of it, {chance:.0%} when shuffled"
+                )
+        return self._keep(values, kept)
 
-def weigh_factors(values: np.ndarray, options: PreparationOptions, *, seed: int) -> np.ndarray:
-    """A weight for each standardised factor.
+    def _set_apart(self, values: np.ndarray, factors: pd.DataFrame) -> np.ndarray:
+        """Go on with the customers who are not too far from the rest."""
+        raw = self._scale(factors, drawn_in=False)
+        apart = learn_distance(raw, values, chance=self.options.apart)
+        self._learnt |= {f"apart.{name}": array for name, array in apart.items()}
+        return values[~self.find_apart(factors)]
 
-    A family of n gets 1/√n each: without this, whatever is measured most often would decide. Informative
-    weights are in the spirit of Witten & Tibshirani 2010, "A framework for feature selection in clustering":
-    a factor counts by its variance between groups of customers over that within them. Groups and weights are
-    found in turns; groups come at several grains, for the right number is not known here.
-    """
-    if options.weighting == "equal":
-        return np.ones(values.shape[1])
-    family = _find_families(values, kin=options.kin)
-    weights: np.ndarray = 1 / np.sqrt(np.bincount(family)[family])
-    if options.weighting == "balanced":
-        return weights
-    sample = _draw_rows(values, seed=seed)
-    emphasis = np.ones(len(weights))
-    for turn in range(ROUNDS):
-        residuals = _leave_groups(sample, points=sample * weights * emphasis, seed=seed + turn)
-        within = np.clip(residuals.var(axis=0) / np.maximum(sample.var(axis=0), 1e-12), 0.01, 0.99)
-        emphasis = ((1 - within) / within) ** EMPHASIS
-    return weights * emphasis / np.sqrt(np.mean((weights * emphasis) ** 2))
-
-
-def find_axes(centred: np.ndarray, options: PreparationOptions, *, seed: int) -> np.ndarray:
-    """The axes (factors × dimensions) to project on; empty for no projection. Signs are fixed."""
-    if options.projection == "components":
-        return _find_components(centred, variance=options.variance, dimensions=options.dimensions)
-    if options.projection == "discriminants":
-        return _find_discriminants(_draw_rows(centred, seed=seed), dimensions=options.dimensions, seed=seed)
-    return np.empty((0, 0))
-
-
-def _find_components(centred: np.ndarray, *, variance: float, dimensions: int) -> np.ndarray:
-    spread, axes = np.linalg.eigh(_covary(centred))
-    spread, axes = np.clip(spread[::-1], 0, None), axes[:, ::-1]
-    enough = 1 + int(np.searchsorted(np.cumsum(spread) / spread.sum(), variance))
-    return _fix_signs(axes[:, : min(enough, dimensions)])
-
-
-def _find_discriminants(centred: np.ndarray, *, dimensions: int, seed: int) -> np.ndarray:
-    """Linear discriminants of groups that are themselves found in the space so far, in turns.
-
-    Ding & Li 2007, "Adaptive dimension reduction using discriminant analysis and K-means clustering"; here
-    the groups come at several grains, so that the space favours no number of segments.
-    """
-    from scipy.linalg import eigh
-
-    total = _covary(centred)
-    axes = np.eye(len(total))
-    for turn in range(ROUNDS):
-        within = _covary(_leave_groups(centred, points=centred @ axes, seed=seed + turn))
-        sphere = np.trace(within) / len(within) * np.eye(len(within))
-        ratio, axes = eigh(total, (1 - SHRINKAGE) * within + SHRINKAGE * sphere)
-        resolved = max(2, int(np.sum(ratio > RESOLVED)))
-        axes = axes[:, ::-1][:, : min(resolved, dimensions)]
-    return _fix_signs(axes)
-
-
-def _leave_groups(values: np.ndarray, *, points: np.ndarray, seed: int) -> np.ndarray:
-    """What is left of `values` without the means of the groups among `points`, grain below grain."""
-    from sklearn.cluster import KMeans
-
-    residuals = []
-    for grain in GRAINS:
-        groups = min(grain, len(points) - 1)
-        labels = KMeans(groups, n_init=1, random_state=seed).fit_predict(points)
-        member = np.eye(groups)[labels]
-        means = member.T @ values / np.maximum(member.sum(axis=0), 1)[:, None]
-        residuals.append(values - means[labels])
-    return np.vstack(residuals)
-
-
-def _find_families(values: np.ndarray, *, kin: float) -> np.ndarray:
-    """A number for each factor, the same for those that mostly move together."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    if values.shape[1] < 2:
-        return np.zeros(values.shape[1], dtype=int)
-    distance = np.clip(1 - np.abs(_correlate(values)), 0, 1)
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(distance, checks=False), "average")
-    return np.asarray(fcluster(tree, 1 - kin, "distance")) - 1
+    def _find_axes(self, centred: np.ndarray, past: Past | None) -> np.ndarray:
+        """The axes (factors × dimensions) to project on; empty for no projection. Signs are fixed."""
+        options = self.options
+        if options.projection == "components":
+            return find_components(centred, variance=options.variance, dimensions=options.dimensions)
+        if options.projection == "discriminants":
+            sample = draw_rows(centred, seed=self.seed)
+            return find_discriminants(sample, dimensions=options.dimensions, seed=self.seed)
+        if options.projection == "pls":
+            if past is None:
+                raise NoOutcomes("the projection 'pls' is learnt from earlier outcomes, and none were given")
+            common = past.factors.index.intersection(past.outcomes.index)
+            return find_foretelling(
+                self.weigh(past.factors.loc[common]),
+                past.outcomes.loc[common].to_numpy(dtype=np.float64, na_value=np.nan),
+                dimensions=options.dimensions,
+            )
+        return np.empty((0, 0))
 
 
 def _read_values(factors: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
@@ -311,27 +342,15 @@ def _read_values(factors: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
     return values
 
 
-def _draw_rows(values: np.ndarray, *, seed: int) -> np.ndarray:
-    if len(values) <= LEARNING_ROWS:
-        return values
-    chosen = np.random.default_rng(seed).choice(len(values), LEARNING_ROWS, replace=False)
-    return values[np.sort(chosen)]
+def _take_angles(shares: np.ndarray) -> np.ndarray:
+    """The angle of each share, for which Hellinger distance is about as wide everywhere."""
+    return np.asarray(np.arcsin(np.sqrt(np.clip(shares, 0.0, 1.0))))
 
 
-def _measure_skewness(values: np.ndarray) -> np.ndarray:
-    centred = values - values.mean(axis=0)
-    return np.asarray((centred**3).mean(axis=0) / (centred**2).mean(axis=0) ** 1.5)
+def _raise_to_powers(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Yeo-Johnson's transformation of each column with its own power; NaN leaves a column alone."""
+    from scipy.stats import yeojohnson
 
-
-def _correlate(values: np.ndarray) -> np.ndarray:
-    return np.atleast_2d(np.corrcoef(values, rowvar=False))
-
-
-def _covary(values: np.ndarray) -> np.ndarray:
-    return np.atleast_2d(np.cov(values, rowvar=False))
-
-
-def _fix_signs(axes: np.ndarray) -> np.ndarray:
-    """The same axes with the largest entry of each positive: eigenvectors come with either sign."""
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0)
-    return axes * np.sign(largest)
+    for column in np.flatnonzero(~np.isnan(powers)):
+        values[:, column] = yeojohnson(values[:, column], lmbda=float(powers[column]))
+    return values

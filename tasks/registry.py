@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import tempfile
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from models.promotion import GateValues
+from tasks.scoring_wheel import pack_code, pin_libraries
 from tasks.segments_model import (
     ModelStateError,
     check_copy,
@@ -124,8 +124,9 @@ def register_segmenter(
         parameters, metrics: of the run; metrics that are unknown are left out.
         gates: what the promotion gate will look at; kept as a tag.
         candidates: every model that was tried, kept as `candidates.csv` of the run.
-        input_example: a few rows of factors. They are not stored, customers do not belong in a registry; the
-            files must give back the same segments for them before the version exists.
+        input_example: a few rows of factors. They are not stored, customers do not belong in a registry (the
+            stored example is nobody's); the files must give back the same segments for them before the version
+            exists.
         trained_at: kept as a tag; now, if not given.
         tags: further tags of the version.
 
@@ -148,16 +149,16 @@ def register_segmenter(
         mlflow.log_params({name: _write_parameter(value) for name, value in parameters.items()})
         mlflow.log_metrics({name: float(value) for name, value in metrics.items() if pd.notna(value)})
         mlflow.log_text(candidates.to_csv(index=False), "candidates.csv")
-        with warnings.catch_warnings():
-            # MLflow advises to store an input example.
-            warnings.simplefilter("ignore")
-            model = mlflow.pyfunc.log_model(
-                name=MODEL,
-                loader_module="tasks.segments_model",
-                data_path=str(folder),
-                signature=describe_interface(list(input_example.columns)),
-                pip_requirements=[f"segmentwerk=={package_version('segmentwerk')}"],
-            )
+        mlflow.log_dict(segmenter.preparation.describe(), "preparation.json")
+        wheel = pack_code(folder)
+        model = mlflow.pyfunc.log_model(
+            name=MODEL,
+            loader_module="tasks.segments_model",
+            data_path=str(folder),
+            signature=describe_interface(segmenter),
+            input_example=segmenter.example,
+            pip_requirements=[*pin_libraries(), f"data/{_STATE}/{wheel.name}"],
+        )
         facts = {
             "as_of": str(as_of),
             "snapshot_id": snapshot_id,

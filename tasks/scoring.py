@@ -12,8 +12,9 @@ import pyarrow
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.outliers import DORMANT_SEGMENT
 from models.profiles import profile_segments
-from models.segmenter import Segmenter
+from models.segmenter import REASON_COLUMNS, Segmenter
 from tasks.lake import Lake
 from tasks.logs import get_logger
 
@@ -26,6 +27,7 @@ _SEGMENTS = pyarrow.schema(
         ("segment_name", pyarrow.string()),
         ("strength", pyarrow.float64()),
         ("is_outlier", pyarrow.bool_()),
+        *((column, pyarrow.string()) for column in REASON_COLUMNS),
         ("model_version", pyarrow.string()),
     ]
 )
@@ -50,7 +52,7 @@ class Scored:
     """The customers' segments and the segments' profiles, as written to the lake.
 
     Attributes:
-        assignment: segment_id, segment_name, strength, is_outlier by customer_id.
+        assignment: by customer_id, as `Segmenter.explain` gives it, under the names the profiles have.
         profiles: one row a segment, with its lineage state.
         version: the model version that placed them.
     """
@@ -79,7 +81,7 @@ def score_customers(
     owner_names: Mapping[int, str],
 ) -> Scored:
     """Assign every customer of `factors`, profile the segments, and write both under `as_of`."""
-    assignment = segmenter.assign(factors)
+    assignment = segmenter.explain(factors)
     profiles = profile_segments(
         factors, assignment, value=VALUE_FACTOR, owner_names=owner_names, earlier_names=segmenter.names
     )
@@ -88,7 +90,11 @@ def score_customers(
     assignment = assignment.assign(segment_name=assignment["segment_id"].map(names))
     _store(lake, "segments", assignment.reset_index(), _SEGMENTS, as_of=as_of, version=version)
     _store(lake, "segment_profiles", profiles, _PROFILES, as_of=as_of, version=version)
-    get_logger().info("scored %d customers with version %s", len(assignment), version)
+    dormant = int((assignment["segment_id"] == DORMANT_SEGMENT).sum())
+    get_logger().info(
+        "scored %d customers with version %s; %d in no segment, of whom %d dormant",
+        len(assignment), version, int(assignment["is_outlier"].sum()), dormant,
+    )  # fmt: skip
     return Scored(assignment, profiles, version)
 
 

@@ -1,7 +1,8 @@
 """A segmenter as files that hold no code (`meta.json`, `arrays.npz`), and as a model any MLflow client loads.
 
-MLflow finds `_load_pyfunc` by this module's name (`loader_module`), so a registered model is always read by
-today's code, which refuses a format it does not know.
+MLflow finds `_load_pyfunc` by this module's name (`loader_module`), so in our own process a registered model is
+always read by today's code, which refuses a format it does not know. Elsewhere the module comes with the model, in a
+wheel among its requirements (`tasks/scoring_wheel.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.segmenter import Segmenter, SegmenterState
+from models.segmenter import REASON_COLUMNS, Segmenter, SegmenterState
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -37,8 +37,13 @@ class SegmentsModel:
     segmenter: Segmenter
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
-        """segment_id, strength and is_outlier of each row of factors, on the rows' own index."""
-        return self.segmenter.assign(model_input)
+        """Segment, strength and reasons of each row of factors, on the rows' own index: `Segmenter.explain`.
+
+        What is missing is None, which JSON has, and not NaN, which it has not.
+        """
+        placed = self.segmenter.explain(model_input)
+        texts: pd.DataFrame = placed.select_dtypes("str").astype(object)
+        return placed.assign(**texts.where(texts.notna(), None))
 
 
 def write_segmenter(segmenter: Segmenter, folder: Path) -> None:
@@ -65,13 +70,13 @@ def read_segmenter(folder: Path) -> Segmenter:
 
 
 def digest_files(folder: Path) -> str:
-    """SHA-256 over names and bytes of the two files.
+    """SHA-256 over names and bytes of the two files, and of the wheel beside them (early models have none).
 
     Raises:
-        ModelStateError: one of them is missing.
+        ModelStateError: one of the two is missing.
     """
     digest = hashlib.sha256()
-    for name in (META, ARRAYS):
+    for name in (META, ARRAYS, *sorted(wheel.name for wheel in folder.glob("*.whl"))):
         try:
             content = (folder / name).read_bytes()
         except OSError as error:
@@ -87,22 +92,28 @@ def check_copy(segmenter: Segmenter, folder: Path, *, rows: pd.DataFrame) -> Non
         ModelStateError: they do not.
     """
     try:
-        pd.testing.assert_frame_equal(read_segmenter(folder).assign(rows), segmenter.assign(rows))
+        pd.testing.assert_frame_equal(read_segmenter(folder).explain(rows), segmenter.explain(rows))
     except AssertionError as error:
         raise ModelStateError(
             f"the files of the model do not give back its segments: {_in_one_line(error)}"
         ) from None
 
 
-def describe_interface(factors: Sequence[str]) -> ModelSignature:
+def describe_interface(segmenter: Segmenter) -> ModelSignature:
     """MLflow's description of what goes in (factors as float64) and what comes out."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    outputs = {"segment_id": DataType.long, "strength": DataType.double, "is_outlier": DataType.boolean}
+    outputs = {
+        "segment_id": DataType.long,
+        "segment_name": DataType.string,
+        "strength": DataType.double,
+        "is_outlier": DataType.boolean,
+    }
+    reasons = [ColSpec(DataType.string, name, required=False) for name in REASON_COLUMNS]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.double, str(name)) for name in factors]),
-        outputs=Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
+        inputs=Schema([ColSpec(DataType.double, name) for name in segmenter.factors]),
+        outputs=Schema([*(ColSpec(kind, name) for name, kind in outputs.items()), *reasons]),
     )
 
 

@@ -83,6 +83,7 @@ def train_challenger(
     )
     report("training: fitting the chosen recipe")
     fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
+    _log_preparation(fitted)
     lineage = trace_lineage(lake, fitted, factors, champion, as_of=as_of)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
@@ -112,6 +113,13 @@ def train_challenger(
     return Challenger(segmenter, version, snapshot_id, gates, search, lineage)
 
 
+def _log_preparation(fitted: Segmenter) -> None:
+    """Which factors left before anything was learnt from them, and why."""
+    dropped = fitted.preparation.dropped
+    left = "; ".join(f"{name}: {why}" for name, why in dropped.items()) or "none"
+    get_logger().info("%d factors used, %d left out: %s", len(fitted.preparation.columns), len(dropped), left)
+
+
 def trace_lineage(
     lake: Lake, fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None, *, as_of: date
 ) -> Lineage:
@@ -129,15 +137,17 @@ def trace_lineage(
 
 
 def name_segmenter(segmenter: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None) -> Segmenter:
-    """The segmenter with a name for every segment: inherited ones keep theirs."""
+    """The segmenter with a name and a rule for every segment: inherited ones keep their names."""
     earlier = champion.segmenter.names if champion else {}
     inherited = {segment: name for segment, name in earlier.items() if segment in segmenter.ids.values()}
     profiles = profile_segments(
         factors, segmenter.assign(factors), value=VALUE_FACTOR, earlier_names=inherited
     )
-    return segmenter.rename(
-        {int(s): str(n) for s, n in zip(profiles["segment_id"], profiles["segment_name"], strict=True)}
+    names, rules = (
+        {int(s): str(words) for s, words in zip(profiles["segment_id"], profiles[column], strict=True)}
+        for column in ("segment_name", "rule")
     )
+    return segmenter.rename(names, rules=rules)
 
 
 def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:

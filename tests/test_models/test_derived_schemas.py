@@ -33,6 +33,9 @@ def segment(strength: float) -> pyarrow.Table:
             "segment_name": pyarrow.array(["Regulars"]),
             "strength": pyarrow.array([strength]),
             "is_outlier": pyarrow.array([False]),
+            "reason_1": pyarrow.array(["aov"]),
+            "reason_2": pyarrow.array([None], pyarrow.string()),
+            "reason_3": pyarrow.array([None], pyarrow.string()),
             "model_version": pyarrow.array(["1"]),
         }
     )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.lineage import match_segments, start_lineage
-from models.segmenter import OUTLIER_SEGMENT
+from models.outliers import DORMANT_SEGMENT, OUTLIER_SEGMENT
 
 
 def place(sizes: dict[int, int]) -> pd.Series:
@@ -148,8 +148,32 @@ def test_a_customer_twice_is_an_error() -> None:
         match_segments(pd.concat([old, old]), old, next_id=2)
 
 
+def test_valuable_and_dormant_outliers_stay_apart() -> None:
+    old = place({OUTLIER_SEGMENT: 60, DORMANT_SEGMENT: 40, 1: 100})
+    swapped = old.replace({OUTLIER_SEGMENT: DORMANT_SEGMENT, DORMANT_SEGMENT: OUTLIER_SEGMENT})
+    lineage = match_segments(old, swapped, next_id=2)
+    assert lineage.mapping == {DORMANT_SEGMENT: DORMANT_SEGMENT, OUTLIER_SEGMENT: OUTLIER_SEGMENT, 1: 1}
+    assert set(lineage.states.values()) == {"kept"}
+    assert lineage.moved == 0.5
+
+
+def test_outliers_split_for_the_first_time_leave_the_segments_alone() -> None:
+    old = place({OUTLIER_SEGMENT: 60, 1: 100})
+    new = old.copy()
+    new.iloc[:40] = DORMANT_SEGMENT
+    lineage = match_segments(old, new, next_id=2)
+    assert lineage.mapping == {DORMANT_SEGMENT: DORMANT_SEGMENT, OUTLIER_SEGMENT: OUTLIER_SEGMENT, 1: 1}
+    assert lineage.states == {DORMANT_SEGMENT: "new", OUTLIER_SEGMENT: "kept", 1: "kept"}
+    assert (lineage.retired, lineage.next_id) == ((), 2)
+
+
 def test_a_first_model_numbers_its_segments_by_size() -> None:
     lineage = start_lineage(place({OUTLIER_SEGMENT: 70, 4: 20, 8: 50, 9: 30}))
     assert lineage.mapping == {OUTLIER_SEGMENT: OUTLIER_SEGMENT, 8: 1, 9: 2, 4: 3}
     assert set(lineage.states.values()) == {"new"}
     assert lineage.next_id == 4
+
+
+def test_a_first_model_keeps_both_kinds_of_outliers() -> None:
+    lineage = start_lineage(place({DORMANT_SEGMENT: 90, OUTLIER_SEGMENT: 70, 4: 20}))
+    assert lineage.mapping == {DORMANT_SEGMENT: DORMANT_SEGMENT, OUTLIER_SEGMENT: OUTLIER_SEGMENT, 4: 1}

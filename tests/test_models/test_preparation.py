@@ -13,7 +13,8 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from models.preparation import NoVariation, Preparation, PreparationOptions, weigh_factors
+from models.preparation import NoVariation, Preparation, PreparationOptions
+from models.weights import weigh_factors
 
 PROJECTIONS = ("none", "components", "discriminants")
 
@@ -80,7 +81,7 @@ def test_a_family_of_factors_weighs_as_much_as_one() -> None:
     family = [shared + rng.normal(0, 0.4, 2000) for _ in range(4)]
     values = np.column_stack([*family, rng.normal(size=2000)])
     values = (values - values.mean(axis=0)) / values.std(axis=0)
-    weights = weigh_factors(values, PreparationOptions(weighting="balanced"), seed=0)
+    weights = weigh_factors(values, weighting="balanced", kin=0.75, seed=0)
     np.testing.assert_allclose(weights, [0.5, 0.5, 0.5, 0.5, 1.0])
 
 

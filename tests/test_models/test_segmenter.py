@@ -8,8 +8,9 @@ import pytest
 from latent_customers import make_customers
 from sklearn.metrics import adjusted_rand_score
 
+from models.outliers import DORMANT_SEGMENT, OUTLIER_SEGMENT, SPLIT_NAMES
 from models.preparation import NoVariation, PreparationOptions
-from models.segmenter import Recipe, Segmenter, SegmenterState, fit_segmenter
+from models.segmenter import FORMAT, Recipe, Segmenter, SegmenterState, fit_segmenter
 
 KMEANS = Recipe("kmeans", {"segments": 5})
 HDBSCAN = Recipe(
@@ -55,7 +56,7 @@ def test_assigns_everybody_in_the_order_given(recipe: Recipe) -> None:
         "is_outlier": "bool",
     }
     assert placed["strength"].between(0, 1).all()
-    assert (placed["is_outlier"] == (placed["segment_id"] == 0)).all()
+    assert (placed["is_outlier"] == (placed["segment_id"] <= 0)).all()
     assert (backwards.loc[placed.index, "segment_id"] == placed["segment_id"]).all()
 
 
@@ -72,25 +73,29 @@ def test_segments_are_numbered_from_the_largest_on(recipe: Recipe) -> None:
 def test_written_down_and_read_again_it_gives_the_same_bits(recipe: Recipe) -> None:
     factors, _group = make_customers(600)
     new, _new_group = make_customers(600, seed=1)
-    segmenter = fit_segmenter(factors, recipe=recipe, seed=0, names={1: "Regulars"})
+    segmenter = fit_segmenter(factors, recipe=recipe, seed=0).rename({1: "Regulars"}, rules={1: "No gaps"})
     state = segmenter.to_state()
     meta = json.loads(json.dumps(state.meta, sort_keys=True))
     again = Segmenter.from_state(
         SegmenterState(meta, {name: array.copy() for name, array in state.arrays.items()})
     )
 
-    assert meta["format"] == 1
+    assert meta["format"] == FORMAT
     assert all(array.dtype.kind in "biuf" for array in state.arrays.values())
-    pd.testing.assert_frame_equal(again.assign(new), segmenter.assign(new), check_exact=True)
-    assert (again.recipe, dict(again.names), again.factors) == (recipe, {1: "Regulars"}, segmenter.factors)
+    pd.testing.assert_frame_equal(again.explain(new), segmenter.explain(new), check_exact=True)
+    assert (again.recipe, again.factors) == (recipe, segmenter.factors)
+    assert (dict(again.names), dict(again.rules)) == ({1: "Regulars", **SPLIT_NAMES}, {1: "No gaps"})
+    assert again.split == segmenter.split
 
 
-@pytest.mark.parametrize("unknown", [{"format": 2}, {"format": None}, {}])
+@pytest.mark.parametrize("unknown", [{"format": FORMAT + 1}, {"format": None}, {}])
 def test_an_unknown_format_is_refused(unknown: dict[str, object]) -> None:
     factors, _group = make_customers(300)
     state = fit_segmenter(factors, recipe=KMEANS, seed=0).to_state()
     meta = {name: value for name, value in state.meta.items() if name != "format"} | unknown
-    with pytest.raises(ValueError, match=r"the model has format .*, this version reads 1; .*train anew"):
+    with pytest.raises(
+        ValueError, match=r"the model has format .*, this version reads 1 and 2; .*train anew"
+    ):
         Segmenter.from_state(SegmenterState(meta, state.arrays))
 
 
@@ -115,11 +120,68 @@ def test_relabelled_it_places_the_same_customers_under_the_new_ids() -> None:
     renumbered = segmenter.relabel(mapping)
     before, after = segmenter.assign(factors), renumbered.assign(factors)
     pd.testing.assert_series_equal(after["segment_id"], before["segment_id"].replace(mapping))
-    assert dict(renumbered.names) == {12: "First", 1: "Second"}
+    assert dict(renumbered.names) == {12: "First", 1: "Second", **SPLIT_NAMES}
     restored = Segmenter.from_state(renumbered.to_state())
     pd.testing.assert_frame_equal(restored.assign(factors), after)
     with pytest.raises(ValueError, match="two segments would get the same id"):
         segmenter.relabel({1: 3, 2: 3})
+    with pytest.raises(ValueError, match="segment id -1 is kept for outliers"):
+        segmenter.relabel({1: -1})
+
+
+def make_strangers() -> pd.DataFrame:
+    """Customers unlike any group: two who spend or buy, one who has not for years."""
+    factors, _group = make_customers(3, seed=5)
+    strangers = factors * 1e3
+    strangers["revenue_180d"] = [1e6, 0.0, 0.0]
+    strangers["days_since_last_purchase"] = [2000.0, 0.1, 2000.0]
+    return strangers
+
+
+def test_outliers_are_valuable_or_dormant() -> None:
+    factors, _group = make_customers()
+    segmenter = fit_segmenter(factors, recipe=HDBSCAN, seed=0)
+    explained = segmenter.explain(make_strangers())
+    assert explained["is_outlier"].all()
+    valuable, dormant = OUTLIER_SEGMENT, DORMANT_SEGMENT
+    assert explained["segment_id"].tolist() == [valuable, valuable, dormant]
+    assert explained["segment_name"].tolist() == [SPLIT_NAMES[s] for s in explained["segment_id"]]
+    assert explained["reason_1"].notna().all()
+    assert segmenter.split is not None
+    with pytest.raises(ValueError, match="factors missing: revenue_180d"):
+        segmenter.assign(make_strangers().drop(columns="revenue_180d"))
+
+
+def test_the_split_is_as_learnt_whoever_is_asked_about() -> None:
+    factors, _group = make_customers()
+    segmenter = fit_segmenter(factors, recipe=HDBSCAN, seed=0)
+    crowd = pd.concat([make_strangers(), make_strangers().iloc[[2] * 500].reset_index(drop=True)])
+    assert segmenter.assign(crowd)["segment_id"].head(3).tolist() == [0, 0, -1]
+
+
+def test_what_outliers_are_split_by_is_asked_for_even_if_it_repeats_another_factor() -> None:
+    factors, _group = make_customers(600)
+    factors.insert(0, "turnover", factors["revenue_180d"] * 1.19)
+    segmenter = fit_segmenter(factors, recipe=KMEANS, seed=0)
+    assert "revenue_180d" in segmenter.preparation.dropped
+    assert "revenue_180d" in segmenter.factors
+    assert list(segmenter.example.columns) == list(segmenter.factors)
+    assert segmenter.assign(segmenter.example)["segment_id"].iloc[0] >= 1
+
+
+def test_names_of_outliers_are_not_inherited_from_a_model_without_a_split() -> None:
+    factors, _group = make_customers(600)
+    renamed = fit_segmenter(factors, recipe=HDBSCAN, seed=0).rename({0: "Unusual customers", 1: "Regulars"})
+    assert dict(renamed.names) == {1: "Regulars", **SPLIT_NAMES}
+
+
+def test_without_value_and_recency_outliers_stay_together() -> None:
+    factors, _group = make_customers()
+    blind = factors.drop(columns=[*factors.filter(like="revenue_").columns, "days_since_last_purchase"])
+    segmenter = fit_segmenter(blind, recipe=HDBSCAN, seed=0)
+    assert segmenter.split is None
+    assert set(segmenter.assign(make_strangers())["segment_id"]) == {OUTLIER_SEGMENT}
+    assert dict(segmenter.names) == {}
 
 
 def test_a_missing_factor_is_named_and_others_are_left_alone() -> None:

@@ -32,7 +32,7 @@ from tasks.registry import (
     rollback_champion,
     tag_version,
 )
-from tasks.segments_model import ARRAYS, META, ModelStateError, read_segmenter, write_segmenter
+from tasks.segments_model import ARRAYS, META, ModelStateError, SegmentsModel, read_segmenter, write_segmenter
 
 GATES = GateValues(
     segments=3,
@@ -185,6 +185,9 @@ def test_the_run_has_parameters_metrics_candidates_and_no_customers(
     assert run.data.metrics == {"silhouette": 0.7}
     candidates = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/candidates.csv")
     assert candidates.splitlines() == ["algorithm,segments", "kmeans,3", "hdbscan,4"]
+    prepared = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/preparation.json"))
+    assert prepared["used"] == list(segmenter.preparation.columns)
+    assert set(prepared) == {"used", "dropped", "imputed"}
     stored = b"".join(path.read_bytes() for path in find_files(registry, version).parent.parent.rglob("*.*"))
     assert b"c000" not in stored
 
@@ -196,8 +199,10 @@ def test_any_mlflow_client_can_load_the_champion(
 
     mlflow.set_tracking_uri(registry.tracking_uri)
     model = mlflow.pyfunc.load_model(f"models:/{MODEL}@{CHAMPION}")
-    pd.testing.assert_frame_equal(model.predict(factors), segmenter.assign(factors))
-    assert model.metadata.get_output_schema().input_names() == ["segment_id", "strength", "is_outlier"]
+    placed = model.predict(factors)
+    pd.testing.assert_frame_equal(placed, SegmentsModel(segmenter).predict(factors))
+    pd.testing.assert_frame_equal(placed[["segment_id", "strength", "is_outlier"]], segmenter.assign(factors))
+    assert model.metadata.get_output_schema().input_names() == list(placed.columns)
     with pytest.raises(mlflow.exceptions.MlflowException, match="aov"):
         model.predict(factors.drop(columns="aov"))
 
