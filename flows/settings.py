@@ -34,11 +34,13 @@ from models.schemas import EVENT_KINDS
 from models.search import TrainingSettings
 from monitoring.drift import DriftSettings
 from monitoring.experiments import Campaign, MeasurementSettings
+from monitoring.experiments.power import Design
 from tasks.destinations import Export
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
 from tasks.staging import ShopRules
 
+CONTROL_SHARE = 0.2
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -103,7 +105,7 @@ class PlannedCampaign(Section):
     starts_at: date
     ends_at: date
     segments: tuple[int, ...] = ()
-    control_share: float = Field(default=0.2, gt=0, lt=1)
+    control_share: float = Field(default=CONTROL_SHARE, gt=0, lt=1)
     primary_metric: str = "conversion"
     conversion_kind: str = "purchase"
 
@@ -198,6 +200,12 @@ class Settings(BaseSettings):
         """Where the report sites go: under `home`, or beside the file where `home` is a URI."""
         home = Path(self.base) / "var" if "://" in self.home else Path(self.home)
         return home / "reports"
+
+    @property
+    def experiment(self) -> Design:
+        """How a campaign within one segment is run: as the first one planned, or with a fifth in control."""
+        share = next((campaign.control_share for campaign in self.campaigns), CONTROL_SHARE)
+        return Design(control_share=share, alpha=self.measurement.alpha)
 
     def find_campaign(self, campaign_id: str) -> PlannedCampaign:
         """The `[[campaigns]]` section of that id."""

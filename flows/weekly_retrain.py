@@ -57,8 +57,9 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
             drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
         with clock.stage("training"):
             challenger = train_challenger(
-                lake, registry, factors, history, champion, as_of=day, settings=settings.training
-            )
+                lake, registry, factors, history, champion,
+                as_of=day, settings=settings.training, experiment=settings.experiment,
+            )  # fmt: skip
         with clock.stage("promotion"):
             promotion = judge_challenger(
                 lake, challenger, champion, history,

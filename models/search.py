@@ -1,43 +1,36 @@
-"""Many recipes compared, one chosen by evidence: stable first, then telling, then simple."""
+"""The search: many recipes tried, the promising ones examined, one chosen by evidence.
+
+What is cheap comes first. Every recipe drawn is fitted once and must have the right shape; those that promise most
+have their separation cross-validated; and in the order of their rank they must be found again in 50 resamples, until
+one is. Customers set aside before all this then say how well it really separates.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from threadpoolctl import threadpool_limits
 
-from models.clusterers import OUTLIER, load_clusterers
-from models.preparation import NoVariation, Preparation, PreparationOptions
-from models.quality import (
-    Separation,
-    Stability,
-    compare_separation,
-    measure_separation,
-    measure_silhouette,
-    measure_stability,
-)
-from models.segmenter import Recipe, build_clusterer, draw_customers
+from models.candidates import Candidate, Gates, find_most_stable, rank_candidates, tabulate_candidates
+from models.clusterers import load_clusterers
+from models.evidence import gather_evidence
+from models.examination import Examiner
+from models.recipes import identify_recipe, list_openings, suggest_recipe
+from models.segmenter import Recipe
+from models.separation import Separation, measure_beyond_rfm, measure_chance, measure_separation
+from models.sphericity import check_sphericity
+from models.structure import Structure, compare_with_clouds
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 CUSTOMERS_PER_SEGMENT = 10
-STABILITY_CUSTOMERS = 5000
-RESAMPLES = 200
-YOUNG = "the shop is too young to look at what customers did afterwards"
-
-PREPARATIONS = (
-    PreparationOptions(weighting="informative"),
-    PreparationOptions(weighting="balanced"),
-    PreparationOptions(weighting="balanced", projection="discriminants"),
-)
-FLAT_PREPARATIONS = (
-    PreparationOptions(weighting="informative", projection="components"),
-    PreparationOptions(weighting="balanced", projection="discriminants"),
-)
+NO_STRUCTURE = "no stable segmentation found"
 
 
 class TooFewCustomers(ValueError):  # noqa: N818 - reads as what it is
@@ -50,28 +43,34 @@ class TrainingSettings(BaseModel):
     Attributes:
         algorithms: files of `models/clusterers`.
         segments_min, segments_max: how many segments there may be.
-        sample: customers the search looks at.
-        bootstraps: subsamples for stability.
-        bootstrap_sample: the most customers of such a subsample; it is half of them otherwise.
-        finalists: candidates of an algorithm and a preparation, the best by silhouette (which cannot be
-            compared across preparations), whose stability and separation are measured.
+        trials: recipes drawn; the same one drawn twice costs nothing.
+        time_limit: seconds after which no more are drawn; the summary says so, and another run may differ.
+        bootstraps: resamples for stability.
+        bootstrap_sample: the most customers of one.
+        finalists: candidates whose separation is cross-validated at a time.
         smallest_share, outlier_share_max, stability_mean, stability_min: gates of admission.
+        effect: the gain in conversion (0.05: five points) that a campaign to any one segment must be able to
+            show; left out, the share alone counts.
         seed: the same data and seed give the same model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    algorithms: tuple[str, ...] = Field(default=("kmeans", "hdbscan"), min_length=1)
+    algorithms: tuple[str, ...] = Field(
+        default=("kmeans", "hdbscan", "gaussian_mixture", "ward"), min_length=1
+    )
     segments_min: int = Field(default=4, ge=2)
     segments_max: int = Field(default=8, ge=2, le=30)
-    sample: int = Field(default=20_000, ge=500)
-    bootstraps: int = Field(default=8, ge=2)
+    trials: int = Field(default=40, ge=1)
+    time_limit: float | None = Field(default=None, gt=0)
+    bootstraps: int = Field(default=50, ge=2)
     bootstrap_sample: int = Field(default=2000, ge=100)
-    finalists: int = Field(default=3, ge=1)
+    finalists: int = Field(default=6, ge=1)
     smallest_share: float = Field(default=0.01, ge=0, lt=0.5)
     outlier_share_max: float = Field(default=0.25, ge=0, lt=1)
     stability_mean: float = Field(default=0.75, ge=0, le=1)
     stability_min: float = Field(default=0.60, ge=0, le=1)
+    effect: float | None = Field(default=None, gt=0, lt=1)
     seed: int = 0
 
     @model_validator(mode="after")
@@ -85,51 +84,32 @@ class TrainingSettings(BaseModel):
         return self
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # one is in a list only if it is that very one
-class Candidate:
-    """A recipe and what it showed; NaN where a figure was not measured.
-
-    Attributes:
-        silhouette: in the recipe's own space; not comparable across preparations.
-        past_labels: segment by customer of a horizon ago, by the recipe fitted on them as they were then.
-        reason: why it may not be used; empty if nothing was found wrong.
-    """
-
-    recipe: Recipe
-    segments: int
-    silhouette: float
-    outlier_share: float
-    smallest_share: float
-    stability: float = float("nan")
-    stability_min: float = float("nan")
-    separation: Separation | None = None
-    past_labels: pd.Series | None = None
-    reason: str = ""
-
-    @property
-    def admissible(self) -> bool:
-        """Whether it was examined to the end and nothing was found wrong."""
-        return not self.reason and not np.isnan(self.stability)
-
-    @property
-    def score(self) -> float:
-        return float("nan") if self.separation is None else self.separation.score
-
-
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Every candidate, and the one chosen.
 
     Attributes:
-        candidates: algorithm, segments, parameters (JSON), preparation, silhouette, stability, stability_min,
-            separation, outlier_share, smallest_share, admissible, reason; the chosen one first.
+        candidates: see `tabulate_candidates`; the chosen one first.
         best: the one chosen. If it is not admissible, none was, and it should not be used.
         sentence: why it was chosen.
+        separation: of the chosen one, on customers the search had no part in; None where that is not known.
+        beyond_rfm: R² that its segments add to quintiles of recency, frequency and money, on the same
+            customers; NaN where that is not known.
+        structure: the evidence that there are segments at all.
+        silence: why there is no separation, if there is none.
+        warning: what its user should know; empty if nothing.
+        stopped: whether the time limit ended it.
     """
 
     candidates: pd.DataFrame
     best: Candidate
     sentence: str
+    separation: Separation | None = None
+    beyond_rfm: float = float("nan")
+    structure: Structure | None = None
+    silence: str = ""
+    warning: str = ""
+    stopped: bool = False
 
     @property
     def winner(self) -> Recipe:
@@ -139,37 +119,10 @@ class SearchResult:
     def admissible(self) -> bool:
         return self.best.admissible
 
-
-class _Space:
-    """The same customers as each preparation sees them; what is asked for twice is fitted once."""
-
-    def __init__(self, customers: pd.DataFrame, *, seed: int) -> None:
-        self.customers, self.seed = customers, seed
-        self._points: dict[tuple[PreparationOptions, bytes], np.ndarray] = {}
-
-    def prepare(self, options: PreparationOptions, rows: np.ndarray | None = None) -> np.ndarray:
-        """Points of all customers, prepared as fitted on some or all of them."""
-        key = (options, b"" if rows is None else rows.tobytes())
-        if key not in self._points:
-            fitted_on = self.customers if rows is None else self.customers.iloc[rows]
-            preparation = Preparation(options, seed=self.seed).fit(fitted_on)
-            self._points[key] = preparation.transform(self.customers)
-        return self._points[key]
-
-    def label(self, recipe: Recipe, rows: np.ndarray | None = None) -> np.ndarray:
-        """Labels of all customers, by the whole recipe fitted on some or all of them."""
-        points = self.prepare(recipe.preparation, rows)
-        clusterer = build_clusterer(recipe, seed=self.seed)
-        return clusterer.fit(points).labels_ if rows is None else clusterer.fit(points[rows]).predict(points)
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What candidates are examined on: customers to draw subsamples from, and those of a horizon ago."""
-
-    now: _Space
-    past: _Space | None
-    outcomes: pd.DataFrame | None
+    @property
+    def score(self) -> float:
+        """The separation of the chosen one; NaN where it is not known."""
+        return float("nan") if self.separation is None else self.separation.score
 
 
 def search_recipes(
@@ -178,19 +131,21 @@ def search_recipes(
     past_factors: pd.DataFrame | None,
     outcomes: pd.DataFrame | None,
     settings: TrainingSettings,
+    segment_size: int = 0,
     seed: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SearchResult:
-    """Try every recipe of the configured algorithms and choose one.
+    """Try recipes of the configured algorithms and choose one.
 
-    Those with the best silhouettes have their stability measured; candidates must have the wanted number of
-    segments, none too small, few outliers and be stable. Of these the one that separates best what customers
-    did afterwards wins, and within a standard error of it the one with fewest segments, then the most stable,
-    then the highest silhouette. Without a past to look at, stability and silhouette decide.
+    Candidates must have the wanted number of segments, none too small, few outliers and be stable. Of these the
+    one that separates best what customers did afterwards wins, and within a standard error of it the one with
+    fewest segments. Without a past to look at, stability decides, then the silhouette. The winner must show that
+    there is structure at all; if it cannot, it is not admissible and says why.
 
     Args:
         factors: one row a customer_id, float64.
         past_factors: the same factors a while ago, `outcomes` what (some of) these customers did since.
+        segment_size: the least number of customers in a segment, beside the least share.
         seed: in place of the one in `settings`.
         progress: is told what is being tried.
 
@@ -204,197 +159,202 @@ def search_recipes(
             f"{len(factors)} customers are too few for {settings.segments_min} segments; "
             f"at least {least} are needed (or lower segments_min in [training])"
         )
-    tell = progress or (lambda _message: None)
-    sample = draw_customers(factors, settings.sample, seed=settings.seed)
-    space = _Space(sample, seed=settings.seed)
-    evidence = _gather_evidence(space, past_factors, outcomes, settings)
-    found: list[Candidate] = []
+    smallest = max(settings.smallest_share, segment_size / len(factors))
     with threadpool_limits(1):  # the order in which threads add up would show in the last bits
-        for name, options in _list_trials(settings):
-            screened = _screen(name, options, space, settings)
-            finalists = _pick_finalists(screened, settings)
-            tell(f"training: {name}, {_describe(options)}: {len(finalists)} of {len(screened)} promising")
-            found += [candidate for candidate in screened if candidate not in finalists]
-            for candidate in finalists:
-                tell(f"training: examining {_name(candidate)}, {_describe(options)}")
-                found.append(_examine(candidate, evidence, settings))
-    best, sentence = choose_candidate(found, outcomes=evidence.outcomes, seed=settings.seed)
-    ordered = [best, *(c for c in found if c is not best)]
-    return SearchResult(_tabulate(ordered), best, sentence)
-
-
-def _list_trials(settings: TrainingSettings) -> list[tuple[str, PreparationOptions]]:
-    """Every algorithm with every preparation that suits it."""
-    catalogue = load_clusterers()
-    return [
-        (name, options)
-        for name in settings.algorithms
-        for options in (FLAT_PREPARATIONS if catalogue[name].flat else PREPARATIONS)
-    ]
-
-
-def _gather_evidence(
-    space: _Space,
-    past_factors: pd.DataFrame | None,
-    outcomes: pd.DataFrame | None,
-    settings: TrainingSettings,
-) -> _Evidence:
-    few = draw_customers(space.customers, STABILITY_CUSTOMERS, seed=settings.seed)
-    now = space if len(few) == len(space.customers) else _Space(few, seed=settings.seed)
-    least = settings.segments_max * CUSTOMERS_PER_SEGMENT
-    if past_factors is None or outcomes is None or len(past_factors) < least:
-        return _Evidence(now, None, None)
-    past = draw_customers(past_factors, settings.sample, seed=settings.seed)
-    return _Evidence(now, _Space(past, seed=settings.seed), outcomes)
-
-
-def _screen(
-    name: str, options: PreparationOptions, space: _Space, settings: TrainingSettings
-) -> list[Candidate]:
-    """Fit every parameter of an algorithm once: number of segments, sizes, silhouette."""
-    points = space.prepare(options)
-    wanted = range(settings.segments_min, settings.segments_max + 1)
-    candidates = []
-    for parameters in load_clusterers()[name].grid(wanted, len(points)):
-        recipe = Recipe(name, parameters, options)
-        labels = space.label(recipe)
-        clusters, counts = np.unique(labels[labels != OUTLIER], return_counts=True)
-        outliers = float(np.mean(labels == OUTLIER))
-        smallest = float(counts.min() / len(labels)) if len(counts) else 0.0
-        candidates.append(
-            Candidate(
-                recipe=recipe,
-                segments=len(clusters),
-                silhouette=measure_silhouette(points, labels, seed=settings.seed),
-                outlier_share=outliers,
-                smallest_share=smallest,
-                reason=_find_fault(len(clusters), smallest, outliers, settings),
-            )
+        evidence = gather_evidence(
+            factors,
+            past_factors,
+            outcomes,
+            least=settings.segments_max * CUSTOMERS_PER_SEGMENT,
+            seed=settings.seed,
         )
-    return candidates
+        examiner = Examiner(
+            evidence=evidence,
+            gates=_set_gates(settings, smallest_share=smallest),
+            bootstraps=settings.bootstraps,
+            bootstrap_sample=settings.bootstrap_sample,
+            seed=settings.seed,
+        )
+        search = _Search(examiner, settings, tell=progress or (lambda _message: None))
+        search.draw_recipes()
+        best = search.find_winner()
+        return _conclude(search, best)
 
 
-def _find_fault(segments: int, smallest: float, outliers: float, settings: TrainingSettings) -> str:
-    if not settings.segments_min <= segments <= settings.segments_max:
-        return f"{segments} segments, wanted {settings.segments_min} to {settings.segments_max}"
-    if smallest < settings.smallest_share:
-        return f"smallest segment {smallest:.1%}, at least {settings.smallest_share:.1%} wanted"
-    if outliers > settings.outlier_share_max:
-        return f"{outliers:.0%} outliers, at most {settings.outlier_share_max:.0%} wanted"
-    return ""
-
-
-def _pick_finalists(screened: list[Candidate], settings: TrainingSettings) -> list[Candidate]:
-    promising = [c for c in screened if not c.reason and not np.isnan(c.silhouette)]
-    return sorted(promising, key=lambda c: -c.silhouette)[: settings.finalists]
-
-
-def _examine(candidate: Candidate, evidence: _Evidence, settings: TrainingSettings) -> Candidate:
-    """Stability under subsampling, the whole recipe refitted, and separation of what happened afterwards."""
-    recipe = candidate.recipe
-    stability = measure_stability(
-        evidence.now.label(recipe),
-        lambda rows: evidence.now.label(recipe, rows),
-        resamples=settings.bootstraps,
-        rows_max=settings.bootstrap_sample,
-        seed=settings.seed,
+def _set_gates(settings: TrainingSettings, *, smallest_share: float) -> Gates:
+    return Gates(
+        segments_min=settings.segments_min,
+        segments_max=settings.segments_max,
+        smallest_share=smallest_share,
+        outlier_share_max=settings.outlier_share_max,
+        stability_mean=settings.stability_mean,
+        stability_min=settings.stability_min,
     )
-    past_labels = _label_past(recipe, evidence)
-    separation = None
-    if past_labels is not None and evidence.outcomes is not None:
-        separation = measure_separation(past_labels, evidence.outcomes, seed=settings.seed)
+
+
+class _Search:
+    """A search under way: candidates by recipe, each replaced as more is known of it."""
+
+    def __init__(
+        self, examiner: Examiner, settings: TrainingSettings, *, tell: Callable[[str], None]
+    ) -> None:
+        self.examiner, self.settings, self.tell = examiner, settings, tell
+        self.found: dict[str, Candidate] = {}
+        self.stopped = False
+
+    def draw_recipes(self) -> None:
+        """Draw recipes by a seeded tree-structured Parzen estimator and screen each.
+
+        Bergstra, Bardenet, Bengio & Kégl 2011, "Algorithms for Hyper-Parameter Optimization"; every algorithm
+        with every preparation comes first.
+        """
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        settings = self.settings
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=settings.seed)
+        )
+        for opening in list_openings(settings.algorithms):
+            study.enqueue_trial(opening)
+        study.optimize(self._try, n_trials=1)  # whatever the time limit, there is one to speak of
+        if settings.trials > 1:
+            study.optimize(self._try, n_trials=settings.trials - 1, timeout=settings.time_limit)
+        self.stopped = len(study.trials) < settings.trials
+
+    def find_winner(self) -> Candidate:
+        """Examine the promising, those of most promise first, until one has passed everything.
+
+        Where none does, the one that came nearest.
+        """
+        waiting = sorted(self._list_open(), key=lambda c: -c.promise)
+        stable: list[Candidate] = []
+        while waiting and not stable:
+            finalists: list[Candidate] = []
+            while waiting and len(finalists) < self.settings.finalists:
+                looked = self._replace(waiting.pop(0), self.examiner.look)
+                finalists += [] if looked.reason else [self._replace(looked, self.examiner.cross_validate)]
+            stable = self._walk(finalists)
+        if not stable:
+            return find_most_stable(list(self.found.values()))
+        return stable[0] if stable[0].separation else find_most_stable(stable)
+
+    def _try(self, trial: Trial) -> float:
+        from optuna import TrialPruned
+
+        settings = self.settings
+        recipe = suggest_recipe(
+            trial,
+            algorithms=settings.algorithms,
+            segments=range(settings.segments_min, settings.segments_max + 1),
+            customers=len(self.examiner.evidence.screened),
+        )
+        key = identify_recipe(recipe)
+        if key not in self.found:
+            self.tell(f"training: trying {recipe.algorithm}, trial {trial.number + 1} of {settings.trials}")
+            self.found[key] = self.examiner.screen(recipe)
+        candidate = self.found[key]
+        if candidate.reason or np.isnan(candidate.promise):
+            raise TrialPruned(candidate.reason)
+        return candidate.promise
+
+    def _list_open(self) -> list[Candidate]:
+        return [c for c in self.found.values() if not c.reason and not np.isnan(c.promise)]
+
+    def _walk(self, finalists: list[Candidate]) -> list[Candidate]:
+        """Those found stable: the first in order of rank, or all where there is no separation to rank them by."""
+        stable: list[Candidate] = []
+        while finalists and not (stable and stable[0].separation):
+            # Who is close to the best depends on who is left.
+            first = rank_candidates(finalists)[0]
+            finalists = [c for c in finalists if c is not first]
+            self.tell(f"training: resampling {first.name}")
+            resampled = self._replace(first, self.examiner.resample)
+            stable += [] if resampled.reason else [resampled]
+        return stable
+
+    def _replace(self, candidate: Candidate, step: Callable[[Candidate], Candidate]) -> Candidate:
+        known = step(candidate)
+        self.found[identify_recipe(candidate.recipe)] = known
+        return known
+
+
+def _conclude(search: _Search, best: Candidate) -> SearchResult:
+    """The final figures of the chosen one, on customers the search had no part in, and whether it stands."""
+    examiner, others = search.examiner, [c for c in search.found.values() if c is not best]
+    evidence, seed = examiner.evidence, examiner.seed
+    search.tell(f"training: testing {best.name} against no structure")
+    result = SearchResult(
+        candidates=pd.DataFrame(),
+        best=best,
+        sentence="",
+        structure=compare_with_clouds(evidence.resampled.factors, best.recipe, seed=seed),
+        silence=evidence.silence,
+        stopped=search.stopped,
+    )
+    if best.admissible:
+        result = replace(_measure_finally(result, examiner), warning=_warn_of_shape(examiner, best))
+    lack = _find_lack(result)
+    result = replace(result, best=replace(best, reason=lack), sentence=lack or _explain(result, others))
+    if result.stopped:
+        sentence = f"{result.sentence}; the time limit ended the search early"
+        result = replace(result, sentence=sentence)
+    return replace(result, candidates=tabulate_candidates([result.best, *others]))
+
+
+def _find_lack(result: SearchResult) -> str:
+    """Why there is no segmentation to use; empty if there is one."""
+    best, lack = result.best, result.structure.lack if result.structure else ""
+    if best.admissible:
+        return f"{NO_STRUCTURE}: {lack}" if lack else ""
+    nearest = f"{NO_STRUCTURE}: no candidate passed every gate; {best.name} came nearest: {best.reason}"
+    return f"{nearest}; {lack}" if lack else nearest
+
+
+def _measure_finally(result: SearchResult, examiner: Examiner) -> SearchResult:
+    aftermath = examiner.evidence.aftermath
+    if aftermath is None or aftermath.final is None or result.structure is None:
+        return result
+    customers, recipe = aftermath.customers, result.winner
+
+    def label(rows: np.ndarray) -> np.ndarray:
+        return customers.label(recipe, rows)
+
     return replace(
-        candidate,
-        stability=stability.mean,
-        stability_min=stability.least,
-        separation=separation if separation and not np.isnan(separation.score) else None,
-        past_labels=past_labels,
-        reason=_find_instability(stability, settings),
+        result,
+        separation=measure_separation(label, aftermath.final),
+        beyond_rfm=measure_beyond_rfm(label, customers.factors, aftermath.final),
+        structure=replace(
+            result.structure, separation_p=measure_chance(label, aftermath.final, seed=examiner.seed)
+        ),
     )
 
 
-def _find_instability(stability: Stability, settings: TrainingSettings) -> str:
-    if not stability.mean >= settings.stability_mean:
-        return f"stability {stability.mean:.2f}, at least {settings.stability_mean:.2f} wanted"
-    if not stability.least >= settings.stability_min:
-        return f"stability of one segment {stability.least:.2f}, at least {settings.stability_min:.2f} wanted"
-    return ""
+def _warn_of_shape(examiner: Examiner, best: Candidate) -> str:
+    if best.recipe.algorithm != "kmeans":
+        return ""
+    customers = examiner.evidence.resampled
+    points, labels = customers.prepare(best.recipe.preparation), customers.label(best.recipe)
+    return check_sphericity(points, labels, seed=examiner.seed).warning
 
 
-def _label_past(recipe: Recipe, evidence: _Evidence) -> pd.Series | None:
-    """Segments by the recipe fitted on how customers were then: what came after has no part in it."""
-    if evidence.past is None:
-        return None
-    try:
-        return pd.Series(evidence.past.label(recipe), index=evidence.past.customers.index)
-    except NoVariation:
-        return None
-
-
-def choose_candidate(
-    candidates: list[Candidate], *, outcomes: pd.DataFrame | None, seed: int
-) -> tuple[Candidate, str]:
-    """The candidate to use, and why in one sentence."""
-    admissible = [c for c in candidates if c.admissible]
-    if not admissible:
-        best = max(candidates, key=lambda c: (_known(c.stability, -1), _known(c.silhouette, -1)))
-        return best, f"no candidate passed every gate; {_name(best)} came nearest: {best.reason}"
-    judged = [c for c in admissible if c.separation is not None]
-    if not judged or outcomes is None:
-        best = max(admissible, key=lambda c: (round(c.stability, 2), _known(c.silhouette, -1)))
-        return best, (
-            f"{_name(best)} was the most stable ({best.stability:.2f}) of {len(admissible)}, "
-            f"silhouette breaking ties; {YOUNG}"
+def _explain(result: SearchResult, others: Sequence[Candidate]) -> str:
+    best = result.best
+    tried = f"of {len(others) + 1} candidates"
+    if best.separation is None:
+        return (
+            f"{best.name} was the most stable ({best.stability_mean:.2f}) {tried}, silhouette breaking ties; "
+            f"{result.silence or 'what customers did afterwards could not be compared'}"
         )
-    top = max(judged, key=lambda c: c.score)
-    close = [c for c in judged if c is top or _is_close(c, top, outcomes, seed=seed)]
-    best = min(close, key=lambda c: (c.segments, -c.stability, -_known(c.silhouette, -1)))
-    why = "separates best" if best is top else "is the simplest of those that separate as well as the best"
-    return best, (
-        f"{_name(best)} {why} what customers did afterwards "
-        f"(R² {best.score:.3f}, the best had {top.score:.3f}) among {len(admissible)} stable candidates"
+    stable = [c for c in others if c.separation and not c.reason]
+    top = max([best, *stable], key=lambda c: c.score)
+    why = (
+        "separates best"
+        if top is best
+        else f"is the simplest of those that separate as well as the best ({top.name}, {top.score:.2f})"
     )
-
-
-def _is_close(candidate: Candidate, top: Candidate, outcomes: pd.DataFrame, *, seed: int) -> bool:
-    """Whether the best separates better by no more than one standard error of the difference."""
-    if top.past_labels is None or candidate.past_labels is None:
-        return False
-    lead = compare_separation(
-        top.past_labels, candidate.past_labels, outcomes, resamples=RESAMPLES, seed=seed
+    final = "" if result.separation is None else f", {result.score:.2f} on customers set aside"
+    return (
+        f"{best.name} {why} what customers did afterwards {tried}: it foretells {best.score:.2f} of what all "
+        f"factors together can{final}, with stability {best.stability_mean:.2f}"
     )
-    return lead is not None and lead.gain <= lead.error
-
-
-def _name(candidate: Candidate) -> str:
-    return f"{candidate.recipe.algorithm} with {candidate.segments} segments"
-
-
-def _describe(options: PreparationOptions) -> str:
-    projected = "" if options.projection == "none" else f", {options.projection}"
-    return f"{options.weighting} weights{projected}"
-
-
-def _known(value: float, otherwise: float) -> float:
-    return otherwise if np.isnan(value) else value
-
-
-def _tabulate(candidates: list[Candidate]) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = [
-        {
-            "algorithm": c.recipe.algorithm,
-            "segments": c.segments,
-            "parameters": json.dumps(dict(c.recipe.parameters), sort_keys=True),
-            "preparation": _describe(c.recipe.preparation),
-            "silhouette": c.silhouette,
-            "stability": c.stability,
-            "stability_min": c.stability_min,
-            "separation": c.score,
-            "outlier_share": c.outlier_share,
-            "smallest_share": c.smallest_share,
-            "admissible": c.admissible,
-            "reason": c.reason or ("" if c.admissible else "not among the best by silhouette"),
-        }
-        for c in candidates
-    ]
-    return pd.DataFrame(rows)

@@ -21,6 +21,8 @@ from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.rollups import NoEventsError, read_rollups
 
+MONTH, SHORTEST = 30, 14
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -67,14 +69,19 @@ def compute_features(
 def compute_history(
     lake: Lake, *, as_of: date, days: int, consent_default: bool, own: Sequence[OwnFactor] = ()
 ) -> History:
-    """The same factors `days` ago, and what those customers have done since."""
+    """The same factors `days` ago, and what those customers have done since.
+
+    A shop too young for that looks back as far as leaves it a month to compute factors from, if that is two weeks.
+    """
     rollups = read_rollups(lake)
-    past = as_of - timedelta(days=days)
-    customers = list_customers(lake, rollups, as_of=past, consent_default=consent_default)
     first: Any = rollups.activity.day.min().execute()
-    if first is None or pd.isna(first) or pd.Timestamp(first).date() > past - timedelta(days=30):
+    age = 0 if first is None or pd.isna(first) else (as_of - pd.Timestamp(first).date()).days
+    if age - MONTH < SHORTEST:
         get_logger().info("the shop's data is too young to look back %d days", days)
         return History(None, None, days)
+    days = min(days, age - MONTH)
+    past = as_of - timedelta(days=days)
+    customers = list_customers(lake, rollups, as_of=past, consent_default=consent_default)
     table = compute_factors(rollups, as_of=past, customers=customers, own=build_families(own))
     factors = _by_customer(table)
     outcomes = _by_customer(compute_outcomes(rollups, after=past, until=as_of, customers=customers))

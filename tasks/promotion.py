@@ -18,8 +18,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.promotion import GateValues, PromotionDecision, PromotionSettings, decide_promotion
-from models.quality import SeparationGain, compare_separation
 from models.segmenter import Segmenter
+from models.separation import SeparationGain, compare_separation
 from tasks.features import History
 from tasks.lake import Lake
 from tasks.logs import get_logger

@@ -35,6 +35,7 @@ from tasks.segments_model import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
     from models.segmenter import Segmenter
@@ -123,7 +124,7 @@ def register_segmenter(
         as_of, snapshot_id: which rows it was fitted on; kept as tags.
         parameters, metrics: of the run; metrics that are unknown are left out.
         gates: what the promotion gate will look at; kept as a tag.
-        candidates: every model that was tried, kept as `candidates.csv` of the run.
+        candidates: every model that was tried, kept as `candidates.csv` of the run and as a nested run each.
         input_example: a few rows of factors. They are not stored, customers do not belong in a registry (the
             stored example is nobody's); the files must give back the same segments for them before the version
             exists.
@@ -149,6 +150,7 @@ def register_segmenter(
         mlflow.log_params({name: _write_parameter(value) for name, value in parameters.items()})
         mlflow.log_metrics({name: float(value) for name, value in metrics.items() if pd.notna(value)})
         mlflow.log_text(candidates.to_csv(index=False), "candidates.csv")
+        _log_candidates(client, run, candidates)
         mlflow.log_dict(segmenter.preparation.describe(), "preparation.json")
         wheel = pack_code(folder)
         model = mlflow.pyfunc.log_model(
@@ -308,6 +310,24 @@ def tag_version(registry: Registry, version: str, tags: Mapping[str, str]) -> No
     """Add tags to a version, such as the decision about it."""
     for name, value in tags.items():
         _connect(registry).set_model_version_tag(MODEL, version, name, value)
+
+
+def _log_candidates(client: MlflowClient, parent: Run, candidates: pd.DataFrame) -> None:
+    """A nested run each: numbers are metrics, the rest parameters."""
+    from mlflow.entities import Metric, Param
+
+    numbers = candidates.select_dtypes("number").columns
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    for place, row in enumerate(candidates.to_dict("records"), start=1):
+        tags = {"mlflow.parentRunId": parent.info.run_id, "mlflow.runName": f"candidate {place}"}
+        run_id = client.create_run(parent.info.experiment_id, tags=tags).info.run_id
+        known = {name: value for name, value in row.items() if pd.notna(value)}
+        client.log_batch(
+            run_id,
+            metrics=[Metric(str(n), float(v), now, 0) for n, v in known.items() if n in numbers],
+            params=[Param(str(n), _write_parameter(v)) for n, v in known.items() if n not in numbers],
+        )
+        client.set_terminated(run_id)
 
 
 def _connect(registry: Registry) -> MlflowClient:

@@ -11,11 +11,14 @@ import pandas as pd
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.candidates import INDICES
 from models.lineage import Lineage, match_segments, start_lineage
 from models.profiles import profile_segments
 from models.promotion import GateValues
 from models.search import SearchResult, TrainingSettings, search_recipes
 from models.segmenter import Segmenter, fit_segmenter
+from models.structure import Structure
+from monitoring.experiments.power import Design, Proportion, find_sample_size
 from tasks.features import History
 from tasks.lake import Lake
 from tasks.logs import get_logger
@@ -35,6 +38,7 @@ class Challenger:
         gates: what the gate will look at.
         search: every candidate, and why this one won.
         lineage: what became of the champion's segments.
+        outcome_days: how long what customers did afterwards was looked at.
     """
 
     segmenter: Segmenter
@@ -43,9 +47,10 @@ class Challenger:
     gates: GateValues
     search: SearchResult
     lineage: Lineage
+    outcome_days: int
 
     def to_dict(self) -> dict[str, Any]:
-        best = self.search.best
+        search, best = self.search, self.search.best
         return {
             "algorithm": best.recipe.algorithm,
             "segments": self.gates.segments,
@@ -53,12 +58,15 @@ class Challenger:
             "silhouette": _clean(best.silhouette),
             "stability": _clean(self.gates.stability),
             "separation": _clean(self.gates.separation),
-            "reason": None
-            if best.separation
-            else "the shop is too young to look at what customers did afterwards",
-            "candidates": len(self.search.candidates),
+            "reason": self.gates.reason or search.silence or None,
+            "candidates": len(search.candidates),
             "version": self.version,
-            "sentence": self.search.sentence,
+            "sentence": search.sentence,
+            "warning": search.warning or None,
+            "outcome_days": self.outcome_days if search.separation else None,
+            "beyond_rfm": _clean(search.beyond_rfm),
+            "indices": {name: _clean(getattr(best, name)) for name in INDICES},
+            "structure": _describe(search.structure),
         }
 
 
@@ -72,14 +80,23 @@ def train_challenger(
     *,
     as_of: date,
     settings: TrainingSettings,
+    experiment: Design,
 ) -> Challenger:
     """Search, fit and register. Training again on the same rows finds the version it made before.
+
+    Args:
+        experiment: how a campaign within one segment would be run, if segments must be large enough for one.
 
     Raises:
         TooFewCustomers, NoVariation: there is nothing to cluster; the message says what would help.
     """
     search = search_recipes(
-        factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings, progress=report
+        factors,
+        past_factors=history.factors,
+        outcomes=history.outcomes,
+        settings=settings,
+        segment_size=size_segment(history, effect=settings.effect, experiment=experiment),
+        progress=report,
     )
     report("training: fitting the chosen recipe")
     fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
@@ -103,14 +120,30 @@ def train_challenger(
             snapshot_id=snapshot_id,
             trained_at=datetime.now(UTC),
             parameters=_flatten(search.winner.to_dict()),
-            metrics={"silhouette": search.best.silhouette} | _numbers(asdict(gates)),
+            metrics={name: getattr(search.best, name) for name in INDICES} | _numbers(asdict(gates)),
             gates=gates,
             candidates=search.candidates,
             input_example=factors.head(5),
             tags={"algorithm": search.winner.algorithm},
         )
     get_logger().info("challenger: version %s, %s", version, search.sentence)
-    return Challenger(segmenter, version, snapshot_id, gates, search, lineage)
+    if search.warning:
+        get_logger().warning("%s", search.warning)
+    return Challenger(segmenter, version, snapshot_id, gates, search, lineage, history.days)
+
+
+def size_segment(history: History, *, effect: float | None, experiment: Design) -> int:
+    """How many customers a segment needs for a campaign within it to show a gain in conversion; 0 if not asked.
+
+    The baseline is the conversion of all customers over the time outcomes are looked at; where that is not known,
+    one half, which needs most.
+    """
+    if effect is None:
+        return 0
+    baseline = 0.5 if history.outcomes is None else float(history.outcomes["converted"].mean())
+    if not 0 < baseline < 1 - effect:
+        baseline = min(0.5, 1 - effect)
+    return find_sample_size(Proportion(baseline), effect=effect, design=experiment).total
 
 
 def _log_preparation(fitted: Segmenter) -> None:
@@ -159,9 +192,9 @@ def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:
         segments=len(sizes),
         smallest_share=float(sizes.min() / len(assignment)) if len(sizes) else float("nan"),
         outlier_share=float(assignment["is_outlier"].mean()),
-        stability=best.stability,
+        stability=best.stability_mean,
         stability_min=best.stability_min,
-        separation=None if np.isnan(best.score) else best.score,
+        separation=None if np.isnan(search.score) else search.score,
         admissible=best.admissible,
         reason=best.reason or None,
     )
@@ -180,6 +213,10 @@ def _numbers(values: dict[str, Any]) -> dict[str, float]:
     return {
         name: float(v) for name, v in values.items() if isinstance(v, int | float) and not isinstance(v, bool)
     }
+
+
+def _describe(structure: Structure | None) -> dict[str, Any] | None:
+    return None if structure is None else {name: _clean(value) for name, value in asdict(structure).items()}
 
 
 def _clean(value: float | None) -> float | None:
