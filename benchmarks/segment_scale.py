@@ -85,8 +85,15 @@ def draw_growth(sizes: Sequence[Size]) -> go.Figure:
         )  # fmt: skip
         figure.add_trace(seconds, row=1, col=column)
         figure.add_trace(memory, row=1, col=column, secondary_y=True)
-        figure.update_xaxes(type="log", title=title, row=1, col=column)
+        figure.update_xaxes(
+            type="log",
+            title=title,
+            tickvals=across,
+            ticktext=[f"{one:,}" for one in across],
+            row=1,
+            col=column,
+        )
     figure.update_yaxes(rangemode="tozero")
     return figure.update_layout(
-        template="plotly_white", title="What segments cost", legend={"orientation": "h"}
+        template="plotly_white", title="What segments cost", legend={"orientation": "h", "y": 1.12}
     )

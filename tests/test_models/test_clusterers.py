@@ -13,6 +13,7 @@ from models.clusterers.dbscan import DbscanClusterer
 from models.clusterers.gaussian_mixture import GaussianMixtureClusterer
 from models.clusterers.hdbscan import HdbscanClusterer
 from models.clusterers.kmeans import KMeansClusterer
+from models.clusterers.neighbours import NeighbourClusterer
 from models.clusterers.self_organising_map import SelfOrganisingMapClusterer
 
 CENTRES = np.array([[0.0, 0.0, 0.0], [8.0, 0.0, 0.0], [0.0, 8.0, 0.0], [0.0, 0.0, 8.0]])
@@ -88,7 +89,7 @@ def test_between_two_centres_k_means_is_not_sure() -> None:
 
 def test_between_two_regions_neighbours_disagree() -> None:
     X = np.array([[-1.0], [-1.1], [-1.2], [1.0], [1.1], [1.2], [1.3]])
-    fitted = HdbscanClusterer(share=0.1, min_samples=1).remember(X, np.array([0, 0, 0, 1, 1, 1, 1]))
+    fitted = DbscanClusterer(reach=0.95).remember(X, np.array([0, 0, 0, 1, 1, 1, 1]))
     label, strength = fitted.place(np.array([[0.0]]))
     assert (label[0], strength[0]) == (1, pytest.approx(4 / 7))
 
@@ -150,3 +151,33 @@ def test_a_new_algorithm_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Mon
     newcomers, where = make_blobs(seed=5)
     assert adjusted_rand_score(truth, fitted.labels_) > 0.95
     assert adjusted_rand_score(where, fitted.predict(newcomers)) > 0.95
+
+
+def test_hdbscan_places_newcomers_as_its_library_does() -> None:
+    """Four regions and stray customers, on most of whom the two must agree to the label."""
+    from hdbscan import HDBSCAN, approximate_predict
+
+    def draw(count: int, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        centres = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 6]])
+        dense = centres[rng.integers(0, 4, count)] + rng.normal(size=(count, 3))
+        return np.vstack([dense, rng.uniform(-4, 10, (count // 20, 3))])
+
+    X, newcomers = draw(3000, 1), draw(2000, 2)
+    library = HDBSCAN(min_cluster_size=157, min_samples=10, prediction_data=True).fit(X)
+    fitted = HdbscanClusterer(share=0.05, min_samples=10).fit(X)
+    np.testing.assert_array_equal(fitted.labels_, library.labels_)
+    np.testing.assert_array_equal(fitted.predict(X), library.labels_)
+    theirs, _strength = approximate_predict(library, newcomers)
+    assert 0.02 < np.mean(theirs == OUTLIER) < 0.4
+    assert np.mean(fitted.predict(newcomers) == theirs) >= 0.99
+
+
+def test_an_hdbscan_from_before_core_distances_were_kept_places_as_it_did() -> None:
+    X = np.vstack([CENTRES + step for step in np.random.default_rng(0).normal(0, 0.5, (60, 1, 3))])
+    fitted = HdbscanClusterer(share=0.1, min_samples=5).fit(X)
+    old = {name: array for name, array in fitted.get_state().items() if name not in ("core_", "reach_")}
+    again = HdbscanClusterer(share=0.1, min_samples=5).set_state(old)
+    assert set(again.get_state()) == set(old)
+    for found, expected in zip(again.place(X + 0.3), NeighbourClusterer.place(fitted, X + 0.3), strict=True):
+        np.testing.assert_array_equal(found, expected)
