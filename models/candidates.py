@@ -13,6 +13,7 @@ from models.quality import Stability
 from models.recipes import name_preparation, write_parameters
 from models.segmenter import Recipe
 from models.separation import Separation, is_as_good
+from models.structure import Structure
 
 INDICES = ("silhouette", "calinski_harabasz", "davies_bouldin", "prediction_strength", "density_validity")
 
@@ -63,6 +64,7 @@ class Candidate:
         promise: what the search ranks it by at first: separation on two folds, or prediction strength.
         silhouette, calinski_harabasz, davies_bouldin, density_validity: in the recipe's own space; not
             comparable across preparations.
+        structure: whether its segments are more compact than those of structureless clouds.
         separation: cross-validated on the customers the search may see.
         reason: why it may not be used, or was not looked at further; empty if nothing was found wrong.
     """
@@ -79,6 +81,7 @@ class Candidate:
     density_validity: float = float("nan")
     stability: Stability | None = None
     separation: Separation | None = None
+    structure: Structure | None = None
     reason: str = ""
 
     @property

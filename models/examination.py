@@ -21,6 +21,7 @@ from models.quality import (
 )
 from models.segmenter import Recipe
 from models.separation import Separation, Yardstick, measure_separation
+from models.structure import compare_with_clouds
 
 FIRST_LOOK = 5  # resamples that may only reject what is clearly unstable
 HALVINGS = 2
@@ -91,6 +92,12 @@ class Examiner:
             prediction_strength=self._measure_strength(recipe),
             reason=self.gates.judge_stability(stability),
         )
+
+    def test_structure(self, candidate: Candidate) -> Candidate:
+        """Whether its segments are more compact than those of structureless clouds."""
+        factors = self.evidence.resampled.factors
+        structure = compare_with_clouds(factors, candidate.recipe, seed=self.seed)
+        return replace(candidate, structure=structure, reason=candidate.reason or structure.lack)
 
     def _promise(self, recipe: Recipe) -> float:
         """Separation on two folds; prediction strength where there is none."""

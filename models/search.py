@@ -24,7 +24,7 @@ from models.recipes import identify_recipe, list_openings, suggest_recipe
 from models.segmenter import Recipe
 from models.separation import Separation, measure_beyond_rfm, measure_chance, measure_separation
 from models.sphericity import check_sphericity
-from models.structure import Structure, compare_with_clouds
+from models.structure import Structure
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -225,11 +225,12 @@ class _Search:
     def find_winner(self) -> Candidate:
         """Examine the promising, those of most promise first, until one has passed everything.
 
-        Where none does, the one that came nearest.
+        Where none does, the one that came nearest. Those after it in rank are not asked for structure when a whole
+        round of finalists had none: who asks often enough is told yes by chance.
         """
         waiting = sorted(self._list_open(), key=lambda c: -c.promise)
         stable: list[Candidate] = []
-        while waiting and not stable:
+        while waiting and not stable and not any(c.structure for c in self.found.values()):
             finalists: list[Candidate] = []
             while waiting and len(finalists) < self.settings.finalists:
                 looked = self._replace(waiting.pop(0), self.examiner.look)
@@ -269,8 +270,10 @@ class _Search:
             first = rank_candidates(finalists)[0]
             finalists = [c for c in finalists if c is not first]
             self.tell(f"training: resampling {first.name}")
-            resampled = self._replace(first, self.examiner.resample)
-            stable += [] if resampled.reason else [resampled]
+            examined = self._replace(first, self.examiner.resample)
+            if not examined.reason:
+                examined = self._replace(examined, self.examiner.test_structure)
+            stable += [] if examined.reason else [examined]
         return stable
 
     def _replace(self, candidate: Candidate, step: Callable[[Candidate], Candidate]) -> Candidate:
@@ -282,13 +285,14 @@ class _Search:
 def _conclude(search: _Search, best: Candidate) -> SearchResult:
     """The final figures of the chosen one, on customers the search had no part in, and whether it stands."""
     examiner, others = search.examiner, [c for c in search.found.values() if c is not best]
-    evidence, seed = examiner.evidence, examiner.seed
-    search.tell(f"training: testing {best.name} against no structure")
+    evidence = examiner.evidence
+    if best.structure is None:
+        best = examiner.test_structure(best)
     result = SearchResult(
         candidates=pd.DataFrame(),
         best=best,
         sentence="",
-        structure=compare_with_clouds(evidence.resampled.factors, best.recipe, seed=seed),
+        structure=best.structure,
         silence=evidence.silence,
         stopped=search.stopped,
     )
@@ -308,7 +312,7 @@ def _find_lack(result: SearchResult) -> str:
     if best.admissible:
         return f"{NO_STRUCTURE}: {lack}" if lack else ""
     nearest = f"{NO_STRUCTURE}: no candidate passed every gate; {best.name} came nearest: {best.reason}"
-    return f"{nearest}; {lack}" if lack else nearest
+    return nearest if lack in nearest else f"{nearest}; {lack}"
 
 
 def _measure_finally(result: SearchResult, examiner: Examiner) -> SearchResult:

@@ -183,3 +183,19 @@ def test_a_campaign_is_whole_days_of_the_shop(tmp_path: Path) -> None:
         settings.find_campaign("t")
     message = read_error(write(tmp_path, tail=campaign.format("2026-07-01")))
     assert message == "campaigns.S: ends_at 2026-07-01 must lie after starts_at 2026-07-01"
+
+
+def test_the_experiment_is_that_of_the_first_campaign_planned(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path)).experiment.control_share == 0.2
+    campaign = """
+[measurement]
+alpha = 0.1
+[[campaigns]]
+campaign_id = "spring"
+name = "Spring"
+starts_at = 2027-03-01
+ends_at = 2027-03-28
+control_share = 0.4
+"""
+    experiment = load_settings(write(tmp_path, tail=campaign)).experiment
+    assert (experiment.control_share, experiment.alpha) == (0.4, 0.1)

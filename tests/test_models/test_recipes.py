@@ -1,0 +1,54 @@
+"""Recipes: everything the catalogue offers can be drawn, and nothing else."""
+
+import pytest
+
+from models.clusterers import load_clusterers
+from models.recipes import (
+    FLAT_PREPARATIONS,
+    PREPARATIONS,
+    identify_recipe,
+    list_openings,
+    list_preparations,
+    name_preparation,
+    suggest_recipe,
+)
+from models.segmenter import Recipe
+
+CATALOGUE = load_clusterers()
+
+
+def draw(algorithm: str, *, seed: int, count: int) -> list[Recipe]:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    drawn = []
+    for _trial in range(count):
+        trial = study.ask()
+        drawn.append(suggest_recipe(trial, algorithms=[algorithm], segments=range(4, 7), customers=500))
+        study.tell(trial, 0.0)
+    return drawn
+
+
+@pytest.mark.parametrize("algorithm", CATALOGUE)
+def test_every_recipe_of_an_algorithm_is_drawn_sooner_or_later_and_no_other(algorithm: str) -> None:
+    offered = {
+        identify_recipe(Recipe(algorithm, parameters, options))
+        for parameters in CATALOGUE[algorithm].grid(range(4, 7), 500)
+        for options in list_preparations(algorithm).values()
+    }
+    assert {identify_recipe(recipe) for recipe in draw(algorithm, seed=0, count=20 * len(offered))} == offered
+
+
+def test_a_search_begins_with_every_algorithm_in_every_preparation_that_suits_it() -> None:
+    openings = list_openings(["kmeans", "hdbscan"])
+    assert len(openings) == len(PREPARATIONS) + len(FLAT_PREPARATIONS)
+    assert {"algorithm": "hdbscan", "flat preparation": "discriminants"} in openings
+    assert {"algorithm": "kmeans", "preparation": "balanced"} in openings
+
+
+def test_a_preparation_has_its_name_in_the_table() -> None:
+    assert name_preparation(Recipe("kmeans", {}, PREPARATIONS["balanced"])) == "balanced"
+    assert name_preparation(Recipe("hdbscan", {}, FLAT_PREPARATIONS["informative components"])) == (
+        "informative components"
+    )
