@@ -117,12 +117,15 @@ def contest_orders(
     return Contest(str(recipe.to_dict()), verdicts, frozen)
 
 
-def fit_by(recipe: Recipe, earlier: Snapshot) -> Grouping:  # noqa: ARG001
-    """Segmentation by a recipe. `earlier` is what a recipe that learns from earlier outcomes may look at."""
+def fit_by(recipe: Recipe, earlier: Snapshot) -> Grouping:
+    """Segmentation by a recipe. One that learns from earlier outcomes sees those of the same customers only."""
+    from models.preparation import Past
     from models.segmenter import fit_segmenter
 
     def segment(factors: pd.DataFrame) -> Labels:
-        fitted = fit_segmenter(factors, recipe=recipe, seed=0)
+        known = earlier.factors.index.intersection(factors.index)
+        past = Past(earlier.factors.loc[known], earlier.outcomes.loc[known])
+        fitted = fit_segmenter(factors, recipe=recipe, seed=0, past=past)
         return lambda others: fitted.assign(others)["segment_id"].to_numpy()
 
     return segment

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from models.preparation import NoVariation, Preparation, PreparationOptions
+from models.clusterers import OUTLIER
+from models.preparation import NoVariation, Past, Preparation, PreparationOptions
 from models.recipes import identify_recipe
 from models.segmenter import Recipe, build_clusterer, draw_customers
 from models.separation import Yardstick, build_yardstick, split_customers
@@ -17,14 +18,18 @@ RESAMPLED = 3000
 JUDGED = 6000
 FITTED = 1500  # customers a recipe is fitted on where it is fitted often
 HELD_OUT = 0.3
+FORETELLING = 200  # customers who were there a while ago, of those recipes are tried on
 FOLDS = 5
 
 
 class Customers:
-    """The same customers as every recipe sees them; a preparation asked for twice is fitted once."""
+    """The same customers as every recipe sees them; a preparation asked for twice is fitted once.
 
-    def __init__(self, factors: pd.DataFrame, *, seed: int) -> None:
-        self.factors, self.seed = factors, seed
+    Whoever is fitted on brings their own past along, so that resamples and folds learn from nobody else's.
+    """
+
+    def __init__(self, factors: pd.DataFrame, *, seed: int, past: Past | None = None) -> None:
+        self.factors, self.seed, self.past = factors, seed, past
         self._prepared: dict[tuple[PreparationOptions, bytes], Preparation] = {}
         self._labels: dict[str, np.ndarray] = {}
 
@@ -37,11 +42,15 @@ class Customers:
         Raises:
             NoVariation: those all look the same.
         """
+        return self._fit(options, rows).transform(self.factors)
+
+    def _fit(self, options: PreparationOptions, rows: np.ndarray | None) -> Preparation:
         key = (options, b"" if rows is None else rows.tobytes())
         if key not in self._prepared:
             fitted_on = self.factors if rows is None else self.factors.iloc[rows]
-            self._prepared[key] = Preparation(options, seed=self.seed).fit(fitted_on)
-        return self._prepared[key].transform(self.factors)
+            past = None if self.past is None else _keep_people(self.past, fitted_on.index)
+            self._prepared[key] = Preparation(options, seed=self.seed).fit(fitted_on, past)
+        return self._prepared[key]
 
     def label(self, recipe: Recipe, rows: np.ndarray | None = None) -> np.ndarray:
         """Labels of all customers, by the whole recipe fitted on some (1,500 of them at most) or all of them.
@@ -53,15 +62,27 @@ class Customers:
             return self._label_all(recipe)
         if len(rows) > FITTED:
             rows = np.sort(np.random.default_rng(self.seed).choice(rows, FITTED, replace=False))
-        points = self.prepare(recipe.preparation, rows)
-        return build_clusterer(recipe, seed=self.seed).fit(points[rows]).predict(points)
+        points, apart = self.prepare(recipe.preparation, rows), self._find_apart(recipe.preparation, rows)
+        clusterer = build_clusterer(recipe, seed=self.seed).fit(points[rows[~apart[rows]]])
+        return np.where(apart, OUTLIER, clusterer.predict(points))
+
+    def _find_apart(self, options: PreparationOptions, rows: np.ndarray | None) -> np.ndarray:
+        return self._fit(options, rows).find_apart(self.factors)
 
     def _label_all(self, recipe: Recipe) -> np.ndarray:
         key = identify_recipe(recipe)
         if key not in self._labels:
-            points = self.prepare(recipe.preparation)
-            self._labels[key] = build_clusterer(recipe, seed=self.seed).fit(points).labels_
+            points, apart = self.prepare(recipe.preparation), self._find_apart(recipe.preparation, None)
+            labels = np.full(len(points), OUTLIER)
+            labels[~apart] = build_clusterer(recipe, seed=self.seed).fit(points[~apart]).labels_
+            self._labels[key] = labels
         return self._labels[key]
+
+
+def _keep_people(past: Past, people: pd.Index) -> Past:
+    """The past of these customers; of those who were not there yet, none."""
+    there = past.factors.index.intersection(people)
+    return Past(past.factors.loc[there], past.outcomes.loc[there])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +117,14 @@ class Evidence:
     aftermath: Aftermath | None
     silence: str = ""
 
+    @property
+    def foretelling(self) -> bool:
+        """Whether a recipe may learn from outcomes: they can be foretold, and enough of today's customers have some."""
+        past = self.screened.past
+        if self.aftermath is None or past is None:
+            return False
+        return len(past.factors.index.intersection(self.screened.factors.index)) >= FORETELLING
+
 
 def gather_evidence(
     factors: pd.DataFrame,
@@ -111,10 +140,11 @@ def gather_evidence(
         past_factors: the factors of a while ago, `outcomes` what (some of) these customers have done since.
         least: fewer customers of a while ago are as good as none.
     """
-    resampled = Customers(draw_customers(factors, RESAMPLED, seed=seed), seed=seed)
+    history = None if past_factors is None or outcomes is None else Past(past_factors, outcomes)
+    resampled = Customers(draw_customers(factors, RESAMPLED, seed=seed), seed=seed, past=history)
     screened = resampled
     if len(resampled) > SCREENED:
-        screened = Customers(draw_customers(resampled.factors, SCREENED, seed=seed), seed=seed)
+        screened = Customers(draw_customers(resampled.factors, SCREENED, seed=seed), seed=seed, past=history)
     if past_factors is None or outcomes is None:
         return Evidence(
             screened, resampled, None, "the shop is too young to look at what customers did afterwards"
@@ -124,7 +154,7 @@ def gather_evidence(
         return Evidence(
             screened, resampled, None, "too few customers were there a while ago to look at what they did"
         )
-    past = Customers(draw_customers(known, JUDGED, seed=seed), seed=seed)
+    past = Customers(draw_customers(known, JUDGED, seed=seed), seed=seed, past=history)
     aftermath = _look_at_aftermath(past, outcomes.loc[past.factors.index], seed=seed)
     silence = "" if aftermath else "nothing that customers did afterwards could be foretold"
     return Evidence(screened, resampled, aftermath, silence)

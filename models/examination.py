@@ -10,6 +10,7 @@ from models.candidates import Candidate, Gates
 from models.clusterers import OUTLIER, load_clusterers
 from models.evidence import Customers, Evidence
 from models.preparation import NoVariation
+from models.projections import NoOutcomes
 from models.quality import (
     Stability,
     measure_calinski_harabasz,
@@ -95,8 +96,10 @@ class Examiner:
 
     def test_structure(self, candidate: Candidate) -> Candidate:
         """Whether its segments are more compact than those of structureless clouds."""
-        factors = self.evidence.resampled.factors
-        structure = compare_with_clouds(factors, candidate.recipe, seed=self.seed)
+        customers = self.evidence.resampled
+        structure = compare_with_clouds(
+            customers.factors, candidate.recipe, seed=self.seed, past=customers.past
+        )
         return replace(candidate, structure=structure, reason=candidate.reason or structure.lack)
 
     def _promise(self, recipe: Recipe) -> float:
@@ -116,7 +119,7 @@ class Examiner:
     def _separate(self, recipe: Recipe, customers: Customers, yardstick: Yardstick) -> Separation | None:
         try:
             return measure_separation(lambda rows: customers.label(recipe, rows), yardstick)
-        except NoVariation:  # among the customers of one fold
+        except (NoVariation, NoOutcomes):  # among the customers of one fold
             return None
 
     def _resample(self, recipe: Recipe, resamples: int) -> Stability:

@@ -285,9 +285,11 @@ def _number_ties(*sources: Mapping[int, str]) -> dict[int, str]:
     names: dict[int, str] = {}
     taken: set[str] = set()
     for source in sources:
+        plain = set(source.values())
         for segment, name in sorted(source.items()):
             number, unique = 1, name
-            while unique in taken:
+            # A number may not make a name that another of the same source has as it is.
+            while unique in taken or (number > 1 and unique in plain):
                 number += 1
                 unique = f"{name} {number}"
             names[segment] = unique

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.clusterers import load_clusterers
 from models.preparation import PreparationOptions
@@ -17,29 +17,46 @@ PREPARATIONS: Mapping[str, PreparationOptions] = {
     "informative": PreparationOptions(weighting="informative"),
     "balanced": PreparationOptions(weighting="balanced"),
     "discriminants": PreparationOptions(weighting="balanced", projection="discriminants"),
+    "components": PreparationOptions(weighting="informative", projection="components"),
+    "pls": PreparationOptions(weighting="balanced", projection="pls", dimensions=3),
 }
-FLAT_PREPARATIONS: Mapping[str, PreparationOptions] = {
-    "informative components": PreparationOptions(weighting="informative", projection="components"),
-    "discriminants": PreparationOptions(weighting="balanced", projection="discriminants"),
-}
-"""For algorithms that need few dimensions."""
+"""By the names they have in `[training] preparations`."""
+UNSUPERVISED = tuple(name for name in PREPARATIONS if name != "pls")
+"""Those that look at behaviour alone; `pls` is learnt from what customers did after an earlier day."""
+_FLAT = ("discriminants", "components", "pls")
+_WIDE = ("informative", "balanced", "discriminants", "pls")
 
 
-def list_preparations(algorithm: str) -> Mapping[str, PreparationOptions]:
-    """The preparations that suit an algorithm, by name."""
-    return FLAT_PREPARATIONS if load_clusterers()[algorithm].flat else PREPARATIONS
+def list_preparations(algorithm: str, allowed: Sequence[str]) -> list[str]:
+    """Those of the allowed preparations that suit an algorithm: one that goes by density needs few dimensions."""
+    suited = _FLAT if load_clusterers()[algorithm].flat else _WIDE
+    return [name for name in suited if name in allowed]
 
 
-def list_openings(algorithms: Sequence[str]) -> list[dict[str, str]]:
+def list_allowed(algorithms: Sequence[str], wanted: Sequence[str], *, foretelling: bool) -> list[str]:
+    """The wanted preparations that can be had; the unsupervised ones too, where an algorithm is left with none.
+
+    Args:
+        foretelling: whether there are earlier outcomes to learn from.
+    """
+    allowed = [name for name in wanted if foretelling or name in UNSUPERVISED]
+    if all(list_preparations(algorithm, allowed) for algorithm in algorithms):
+        return allowed
+    return [name for name in PREPARATIONS if name in allowed or name in UNSUPERVISED]
+
+
+def list_openings(algorithms: Sequence[str], allowed: Sequence[str]) -> list[dict[str, str]]:
     """Every algorithm with every preparation that suits it, as parameters a search begins with."""
     return [
         {"algorithm": algorithm, _name_choice(algorithm): preparation}
         for algorithm in algorithms
-        for preparation in list_preparations(algorithm)
+        for preparation in list_preparations(algorithm, allowed)
     ]
 
 
-def suggest_recipe(trial: Trial, *, algorithms: Sequence[str], segments: range, customers: int) -> Recipe:
+def suggest_recipe(
+    trial: Trial, *, algorithms: Sequence[str], allowed: Sequence[str], segments: range, customers: int
+) -> Recipe:
     """Draw a recipe: algorithm, preparation, number of segments, and what else the algorithm's grid offers.
 
     The number of segments is one parameter for all algorithms that are given it: what is learnt about it of one
@@ -47,18 +64,19 @@ def suggest_recipe(trial: Trial, *, algorithms: Sequence[str], segments: range, 
 
     Args:
         trial: of Optuna.
+        algorithms: each with at least one preparation that suits it.
+        allowed: names of preparations.
         segments: the numbers of segments wanted.
         customers: how many there are.
     """
     algorithm = trial.suggest_categorical("algorithm", list(algorithms))
-    preparations = list_preparations(algorithm)
-    preparation = trial.suggest_categorical(_name_choice(algorithm), list(preparations))
+    preparation = trial.suggest_categorical(_name_choice(algorithm), list_preparations(algorithm, allowed))
     grid = load_clusterers()[algorithm].grid(segments, customers)
     if "segments" in grid[0]:
         wanted = trial.suggest_int("segments", segments.start, segments.stop - 1)
         grid = tuple(parameters for parameters in grid if parameters["segments"] == wanted)
     place = trial.suggest_categorical(f"{algorithm} parameters", range(len(grid))) if len(grid) > 1 else 0
-    return Recipe(algorithm, grid[place], preparations[preparation])
+    return Recipe(algorithm, grid[place], PREPARATIONS[preparation])
 
 
 def identify_recipe(recipe: Recipe) -> str:
@@ -73,8 +91,8 @@ def write_parameters(recipe: Recipe) -> str:
 
 def name_preparation(recipe: Recipe) -> str:
     """The name a recipe's preparation has in the search."""
-    known: dict[str, Any] = {**PREPARATIONS, **FLAT_PREPARATIONS}
-    return next((name for name, options in known.items() if options == recipe.preparation), "its own")
+    known = (name for name, options in PREPARATIONS.items() if options == recipe.preparation)
+    return next(known, "its own")
 
 
 def _name_choice(algorithm: str) -> str:

@@ -20,7 +20,15 @@ from models.candidates import Candidate, Gates, find_most_stable, rank_candidate
 from models.clusterers import load_clusterers
 from models.evidence import gather_evidence
 from models.examination import Examiner
-from models.recipes import identify_recipe, list_openings, suggest_recipe
+from models.recipes import (
+    PREPARATIONS,
+    UNSUPERVISED,
+    identify_recipe,
+    list_allowed,
+    list_openings,
+    list_preparations,
+    suggest_recipe,
+)
 from models.segmenter import Recipe
 from models.separation import Separation, measure_beyond_rfm, measure_chance, measure_separation
 from models.sphericity import check_sphericity
@@ -42,6 +50,8 @@ class TrainingSettings(BaseModel):
 
     Attributes:
         algorithms: files of `models/clusterers`.
+        preparations: names in `models.recipes.PREPARATIONS`. `pls` groups by what foretells outcomes, is learnt from
+            those of an earlier day, and is tried only where it is asked for and there are any.
         segments_min, segments_max: how many segments there may be.
         trials: recipes drawn; the same one drawn twice costs nothing.
         time_limit: seconds after which no more are drawn; the summary says so, and another run may differ.
@@ -59,6 +69,7 @@ class TrainingSettings(BaseModel):
     algorithms: tuple[str, ...] = Field(
         default=("kmeans", "hdbscan", "gaussian_mixture", "ward"), min_length=1
     )
+    preparations: tuple[str, ...] = Field(default=UNSUPERVISED, min_length=1)
     segments_min: int = Field(default=4, ge=2)
     segments_max: int = Field(default=8, ge=2, le=30)
     trials: int = Field(default=40, ge=1)
@@ -81,6 +92,13 @@ class TrainingSettings(BaseModel):
         for name in self.algorithms:
             if name not in catalogue:
                 raise ValueError(f"algorithm '{name}' is not known; there are: {', '.join(catalogue)}")
+        for name in self.preparations:
+            if name not in PREPARATIONS:
+                raise ValueError(f"preparation '{name}' is not known; there are: {', '.join(PREPARATIONS)}")
+        for name in self.algorithms:
+            if not list_preparations(name, self.preparations):
+                suited = ", ".join(list_preparations(name, tuple(PREPARATIONS)))
+                raise ValueError(f"algorithm '{name}' needs one of the preparations {suited}")
         return self
 
 
@@ -199,6 +217,9 @@ class _Search:
         self, examiner: Examiner, settings: TrainingSettings, *, tell: Callable[[str], None]
     ) -> None:
         self.examiner, self.settings, self.tell = examiner, settings, tell
+        self.allowed = list_allowed(
+            settings.algorithms, settings.preparations, foretelling=examiner.evidence.foretelling
+        )
         self.found: dict[str, Candidate] = {}
         self.stopped = False
 
@@ -215,7 +236,7 @@ class _Search:
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=settings.seed)
         )
-        for opening in list_openings(settings.algorithms):
+        for opening in list_openings(settings.algorithms, self.allowed):
             study.enqueue_trial(opening)
         study.optimize(self._try, n_trials=1)  # whatever the time limit, there is one to speak of
         if settings.trials > 1:
@@ -247,6 +268,7 @@ class _Search:
         recipe = suggest_recipe(
             trial,
             algorithms=settings.algorithms,
+            allowed=self.allowed,
             segments=range(settings.segments_min, settings.segments_max + 1),
             customers=len(self.examiner.evidence.screened),
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from models.clusterers import OUTLIER
-from models.preparation import NoVariation, Preparation, PreparationOptions
+from models.preparation import NoVariation, Past, Preparation, PreparationOptions
 from models.quality import measure_silhouette
 from models.segmenter import Recipe, build_clusterer, draw_customers
 
@@ -51,7 +51,9 @@ class Structure:
         return ""
 
 
-def compare_with_clouds(factors: pd.DataFrame, recipe: Recipe, *, seed: int) -> Structure:
+def compare_with_clouds(
+    factors: pd.DataFrame, recipe: Recipe, *, seed: int, past: Past | None = None
+) -> Structure:
     """Is a recipe's clustering more compact than on normally distributed customers of the same covariance?
 
     The null of Liu, Hayes, Nobel & Marron 2008, "Statistical Significance of Clustering for High-Dimension,
@@ -61,9 +63,17 @@ def compare_with_clouds(factors: pd.DataFrame, recipe: Recipe, *, seed: int) -> 
 
     Args:
         factors: one row a customer; at most 1,000 are looked at.
-        recipe: its whole preparation is fitted on each cloud as on the customers.
+        recipe: its whole preparation is fitted on each cloud as on the customers; but clouds have no outcomes, so
+            where the projection is learnt from these, the clouds are of the projected customers.
+        past: earlier customers and their outcomes, for such a recipe.
     """
     sample = draw_customers(factors, SAMPLE, seed=seed)
+    if recipe.preparation.projection == "pls":
+        points = Preparation(recipe.preparation, seed=seed).fit(sample, past).transform(sample)
+        sample = pd.DataFrame(points, sample.index, [f"axis_{i}" for i in range(points.shape[1])])
+        recipe = replace(
+            recipe, preparation=PreparationOptions(weighting="equal", projection="components", variance=1.0)
+        )
     standard = Preparation(PreparationOptions(weighting="equal"), seed=seed).fit_transform(sample)
     observed = _measure_compactness(standard, recipe, seed=seed)
     rng = np.random.default_rng(seed)

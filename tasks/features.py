@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from models.factors import CUSTOMER_COLUMNS, compute_factors
 from models.outcomes import compute_outcomes
 from models.own_factors import OwnFactor, build_families
+from models.preparation import Past
 from models.rollups import Rollups
 from tasks.lake import Lake
 from tasks.logs import get_logger
@@ -34,6 +35,13 @@ class History:
     factors: pd.DataFrame | None
     outcomes: pd.DataFrame | None
     days: int
+
+    @property
+    def past(self) -> Past | None:
+        """The two together, as a recipe may learn from them."""
+        if self.factors is None or self.outcomes is None:
+            return None
+        return Past(self.factors, self.outcomes)
 
 
 @task(name="compute factors", cache_policy=NO_CACHE, persist_result=False)

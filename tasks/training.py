@@ -99,7 +99,7 @@ def train_challenger(
         progress=report,
     )
     report("training: fitting the chosen recipe")
-    fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed)
+    fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed, past=history.past)
     _log_preparation(fitted)
     lineage = trace_lineage(lake, fitted, factors, champion, as_of=as_of)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)

@@ -26,7 +26,7 @@ from models.clusterers.hdbscan import HdbscanClusterer
 from models.clusterers.neighbours import NeighbourClusterer, measure_agreement
 from models.clusterers.self_organising_map import SelfOrganisingMapClusterer, choose_side
 from models.preparation import Preparation
-from models.recipes import FLAT_PREPARATIONS
+from models.recipes import PREPARATIONS
 from models.search import TrainingSettings
 from models.segmenter import Recipe, Segmenter, fit_segmenter
 
@@ -292,7 +292,11 @@ def test_neighbouring_units_of_a_chart_are_alike_and_its_size_follows_the_shop()
     assert [choose_side(count) for count in (1, 100, 1000, 10**6)] == [2, 7, 12, 12]
 
 
-@pytest.mark.parametrize("options", FLAT_PREPARATIONS.values(), ids=list(FLAT_PREPARATIONS))
+@pytest.mark.parametrize(
+    "options",
+    [PREPARATIONS["discriminants"], PREPARATIONS["components"]],
+    ids=["discriminants", "components"],
+)
 def test_algorithms_of_density_see_ten_dimensions_at_most(options) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(0)
     factors = pd.DataFrame(rng.normal(size=(500, 60)), columns=[f"factor_{i}" for i in range(60)])

@@ -4,9 +4,10 @@ import pytest
 
 from models.clusterers import load_clusterers
 from models.recipes import (
-    FLAT_PREPARATIONS,
     PREPARATIONS,
+    UNSUPERVISED,
     identify_recipe,
+    list_allowed,
     list_openings,
     list_preparations,
     name_preparation,
@@ -25,7 +26,10 @@ def draw(algorithm: str, *, seed: int, count: int) -> list[Recipe]:
     drawn = []
     for _trial in range(count):
         trial = study.ask()
-        drawn.append(suggest_recipe(trial, algorithms=[algorithm], segments=range(4, 7), customers=500))
+        recipe = suggest_recipe(
+            trial, algorithms=[algorithm], allowed=tuple(PREPARATIONS), segments=range(4, 7), customers=500
+        )
+        drawn.append(recipe)
         study.tell(trial, 0.0)
     return drawn
 
@@ -33,22 +37,29 @@ def draw(algorithm: str, *, seed: int, count: int) -> list[Recipe]:
 @pytest.mark.parametrize("algorithm", CATALOGUE)
 def test_every_recipe_of_an_algorithm_is_drawn_sooner_or_later_and_no_other(algorithm: str) -> None:
     offered = {
-        identify_recipe(Recipe(algorithm, parameters, options))
+        identify_recipe(Recipe(algorithm, parameters, PREPARATIONS[name]))
         for parameters in CATALOGUE[algorithm].grid(range(4, 7), 500)
-        for options in list_preparations(algorithm).values()
+        for name in list_preparations(algorithm, tuple(PREPARATIONS))
     }
     assert {identify_recipe(recipe) for recipe in draw(algorithm, seed=0, count=20 * len(offered))} == offered
 
 
 def test_a_search_begins_with_every_algorithm_in_every_preparation_that_suits_it() -> None:
-    openings = list_openings(["kmeans", "hdbscan"])
-    assert len(openings) == len(PREPARATIONS) + len(FLAT_PREPARATIONS)
+    openings = list_openings(["kmeans", "hdbscan"], UNSUPERVISED)
+    assert len(openings) == 5
     assert {"algorithm": "hdbscan", "flat preparation": "discriminants"} in openings
     assert {"algorithm": "kmeans", "preparation": "balanced"} in openings
 
 
 def test_a_preparation_has_its_name_in_the_table() -> None:
     assert name_preparation(Recipe("kmeans", {}, PREPARATIONS["balanced"])) == "balanced"
-    assert name_preparation(Recipe("hdbscan", {}, FLAT_PREPARATIONS["informative components"])) == (
-        "informative components"
-    )
+    assert name_preparation(Recipe("hdbscan", {}, PREPARATIONS["components"])) == "components"
+
+
+def test_what_is_learnt_from_outcomes_needs_some() -> None:
+    both = ["kmeans", "hdbscan"]
+    assert list_allowed(both, ["discriminants", "pls"], foretelling=True) == ["discriminants", "pls"]
+    assert list_allowed(both, ["discriminants", "pls"], foretelling=False) == ["discriminants"]
+    # HDBSCAN would be left with none.
+    assert list_allowed(both, ["balanced", "pls"], foretelling=False) == list(UNSUPERVISED)
+    assert list_allowed(["kmeans"], ["balanced", "pls"], foretelling=False) == ["balanced"]

@@ -6,13 +6,16 @@ import pytest
 from latent_customers import make_customers
 
 from models.preparation import PreparationOptions
-from models.recipes import FLAT_PREPARATIONS, PREPARATIONS
+from models.recipes import PREPARATIONS
 from models.segmenter import Recipe
 from models.structure import Structure, compare_with_clouds
 
 RECIPES = [
-    *(Recipe("kmeans", {"segments": 4}, options) for options in PREPARATIONS.values()),
-    Recipe("gaussian_mixture", {"segments": 4, "shape": "diag"}, FLAT_PREPARATIONS["discriminants"]),
+    *(
+        Recipe("kmeans", {"segments": 4}, PREPARATIONS[name])
+        for name in ("informative", "balanced", "discriminants")
+    ),
+    Recipe("gaussian_mixture", {"segments": 4, "shape": "diag"}, PREPARATIONS["discriminants"]),
 ]
 EACH = pytest.mark.parametrize(
     "recipe", RECIPES, ids=lambda recipe: f"{recipe.algorithm} {recipe.preparation.weighting}"
@@ -51,6 +54,6 @@ def test_the_lack_is_said_with_its_evidence() -> None:
 
 
 def test_a_recipe_that_finds_one_segment_only_shows_no_structure() -> None:
-    recipe = Recipe("hdbscan", {"share": 0.4, "min_samples": 10}, FLAT_PREPARATIONS["discriminants"])
+    recipe = Recipe("hdbscan", {"share": 0.4, "min_samples": 10}, PREPARATIONS["discriminants"])
     found = compare_with_clouds(make_cloud(300), recipe, seed=0)
     assert (found.silhouette, found.cloud_p) == (-1.0, 1.0)
