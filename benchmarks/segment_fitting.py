@@ -59,8 +59,9 @@ def draw_outcomes(group: np.ndarray, index: pd.Index, *, seed: int) -> pd.DataFr
 
 def run(customers: int, factors: int) -> dict[str, float]:
     """Seconds of search and fit, customers scored a second, and agreement with `hdbscan.approximate_predict`."""
-    from models.search import TrainingSettings, search_recipes
+    from models.search import search_recipes
     from models.segmenter import fit_segmenter
+    from models.training_settings import TrainingSettings
 
     frame, _group = draw_factors(customers, factors, seed=1)
     past, past_group = draw_factors(min(customers, 50_000), factors, seed=2)
@@ -82,7 +83,8 @@ def run(customers: int, factors: int) -> dict[str, float]:
 def score_kmeans(frame: pd.DataFrame) -> dict[str, float]:
     """Customers a second by K-Means: the whole way from factors to segment, and the clusterer alone."""
     from models.preparation import PreparationOptions
-    from models.segmenter import Recipe, fit_segmenter
+    from models.recipes import Recipe
+    from models.segmenter import fit_segmenter
 
     recipe = Recipe("kmeans", {"segments": GROUPS}, PreparationOptions())
     return _clock_scoring(fit_segmenter(frame, recipe=recipe, seed=0), frame, name="kmeans")
@@ -93,7 +95,8 @@ def score_hdbscan(frame: pd.DataFrame) -> dict[str, float]:
     from hdbscan import HDBSCAN, approximate_predict
 
     from models.preparation import PreparationOptions
-    from models.segmenter import Recipe, draw_customers, fit_segmenter
+    from models.recipes import Recipe
+    from models.segmenter import draw_customers, fit_segmenter
 
     parameters = {"share": 0.02, "min_samples": 10}
     recipe = Recipe("hdbscan", parameters, PreparationOptions(projection="components"))

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from models.segmenter import Recipe
+    from models.recipes import Recipe
 
 CUTS = (date(2011, 6, 9), date(2011, 9, 9))
 """The first days whose events nobody knows yet."""
@@ -147,7 +147,8 @@ def read_snapshot(home: str, cut: date) -> Snapshot:
 
 def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> Recipe:
     """The recipe the product's own search finds with what was known on the day, and at most eight segments."""
-    from models.search import TrainingSettings, search_recipes
+    from models.search import search_recipes
+    from models.training_settings import TrainingSettings
 
     settings = TrainingSettings(segments_max=8)
     found = search_recipes(

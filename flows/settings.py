@@ -31,7 +31,7 @@ from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
 from models.rollups import end_of_day
 from models.schemas import EVENT_KINDS
-from models.search import TrainingSettings
+from models.training_settings import TrainingSettings
 from monitoring.drift import DriftSettings
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.power import Design

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from models.quality import Stability
-from models.recipes import name_preparation, write_parameters
-from models.segmenter import Recipe
+from models.recipes import Recipe, name_preparation, write_parameters
 from models.separation import Separation, is_as_good
 from models.structure import Structure
 

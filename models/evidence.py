@@ -9,8 +9,8 @@ import pandas as pd
 
 from models.clusterers import OUTLIER
 from models.preparation import NoVariation, Past, Preparation, PreparationOptions
-from models.recipes import identify_recipe
-from models.segmenter import Recipe, build_clusterer, draw_customers
+from models.recipes import Recipe, identify_recipe
+from models.segmenter import build_clusterer, draw_customers
 from models.separation import Yardstick, build_yardstick, split_customers
 
 SCREENED = 1500

@@ -20,7 +20,7 @@ from models.quality import (
     measure_silhouette,
     measure_stability,
 )
-from models.segmenter import Recipe
+from models.recipes import Recipe
 from models.separation import Separation, Yardstick, measure_separation
 from models.structure import compare_with_clouds
 

@@ -300,11 +300,19 @@ class Preparation(TransformerMixin, BaseEstimator):
         return self._keep(values, kept)
 
     def _set_apart(self, values: np.ndarray, factors: pd.DataFrame) -> np.ndarray:
-        """Go on with the customers who are not too far from the rest."""
-        raw = self._scale(factors, drawn_in=False)
-        apart = learn_distance(raw, values, chance=self.options.apart)
-        self._learnt |= {f"apart.{name}": array for name, array in apart.items()}
-        return values[~self.find_apart(factors)]
+        """Go on with the customers who are not too far from the rest, and with what differs between these."""
+        while True:
+            raw = self._scale(factors, drawn_in=False)
+            apart = learn_distance(raw, values, chance=self.options.apart)
+            near = values[~find_far(raw, apart)]
+            differing = near.min(axis=0) < near.max(axis=0)
+            if differing.all():
+                self._learnt |= {f"apart.{name}": array for name, array in apart.items()}
+                return near
+            for name, differs in zip(self.columns, differing, strict=True):
+                if not differs:
+                    self.dropped[name] = "the same for everybody who is not set apart"
+            values = self._keep(values, differing)
 
     def _find_axes(self, centred: np.ndarray, past: Past | None) -> np.ndarray:
         """The axes (factors × dimensions) to project on; empty for no projection. Signs are fixed."""

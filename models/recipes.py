@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from models.clusterers import load_clusterers
-from models.preparation import PreparationOptions
-from models.segmenter import Recipe
+from models.preparation_options import PreparationOptions
 
 if TYPE_CHECKING:
     from optuna import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to fit: an algorithm with its parameters, on factors prepared in a certain way."""
+
+    algorithm: str
+    parameters: Mapping[str, Any]
+    preparation: PreparationOptions = field(default_factory=PreparationOptions)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "algorithm": self.algorithm,
+            "parameters": dict(self.parameters),
+            "preparation": self.preparation.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
+        return cls(given["algorithm"], dict(given["parameters"]), PreparationOptions(**given["preparation"]))
+
 
 PREPARATIONS: Mapping[str, PreparationOptions] = {
     "informative": PreparationOptions(weighting="informative"),
@@ -55,7 +76,13 @@ def list_openings(algorithms: Sequence[str], allowed: Sequence[str]) -> list[dic
 
 
 def suggest_recipe(
-    trial: Trial, *, algorithms: Sequence[str], allowed: Sequence[str], segments: range, customers: int
+    trial: Trial,
+    *,
+    algorithms: Sequence[str],
+    allowed: Sequence[str],
+    handling: Mapping[str, Any],
+    segments: range,
+    customers: int,
 ) -> Recipe:
     """Draw a recipe: algorithm, preparation, number of segments, and what else the algorithm's grid offers.
 
@@ -66,6 +93,7 @@ def suggest_recipe(
         trial: of Optuna.
         algorithms: each with at least one preparation that suits it.
         allowed: names of preparations.
+        handling: options of `PreparationOptions` that every preparation is to have, such as `outliers`.
         segments: the numbers of segments wanted.
         customers: how many there are.
     """
@@ -76,7 +104,7 @@ def suggest_recipe(
         wanted = trial.suggest_int("segments", segments.start, segments.stop - 1)
         grid = tuple(parameters for parameters in grid if parameters["segments"] == wanted)
     place = trial.suggest_categorical(f"{algorithm} parameters", range(len(grid))) if len(grid) > 1 else 0
-    return Recipe(algorithm, grid[place], PREPARATIONS[preparation])
+    return Recipe(algorithm, grid[place], replace(PREPARATIONS[preparation], **handling))
 
 
 def identify_recipe(recipe: Recipe) -> str:
@@ -91,7 +119,10 @@ def write_parameters(recipe: Recipe) -> str:
 
 def name_preparation(recipe: Recipe) -> str:
     """The name a recipe's preparation has in the search."""
-    known = (name for name, options in PREPARATIONS.items() if options == recipe.preparation)
+    sought = (recipe.preparation.weighting, recipe.preparation.projection)
+    known = (
+        name for name, options in PREPARATIONS.items() if (options.weighting, options.projection) == sought
+    )
     return next(known, "its own")
 
 

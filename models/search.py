@@ -13,26 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from threadpoolctl import threadpool_limits
 
 from models.candidates import Candidate, Gates, find_most_stable, rank_candidates, tabulate_candidates
-from models.clusterers import load_clusterers
 from models.evidence import gather_evidence
 from models.examination import Examiner
 from models.recipes import (
-    PREPARATIONS,
-    UNSUPERVISED,
+    Recipe,
     identify_recipe,
     list_allowed,
     list_openings,
-    list_preparations,
     suggest_recipe,
 )
-from models.segmenter import Recipe
 from models.separation import Separation, measure_beyond_rfm, measure_chance, measure_separation
 from models.sphericity import check_sphericity
 from models.structure import Structure
+from models.training_settings import TrainingSettings
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -43,63 +39,6 @@ NO_STRUCTURE = "no stable segmentation found"
 
 class TooFewCustomers(ValueError):  # noqa: N818 - reads as what it is
     """Not enough customers for the segments asked for."""
-
-
-class TrainingSettings(BaseModel):
-    """`[training]`: which recipes are tried, and what a model must show to be considered.
-
-    Attributes:
-        algorithms: files of `models/clusterers`.
-        preparations: names in `models.recipes.PREPARATIONS`. `pls` groups by what foretells outcomes, is learnt from
-            those of an earlier day, and is tried only where it is asked for and there are any.
-        segments_min, segments_max: how many segments there may be.
-        trials: recipes drawn; the same one drawn twice costs nothing.
-        time_limit: seconds after which no more are drawn; the summary says so, and another run may differ.
-        bootstraps: resamples for stability.
-        bootstrap_sample: the most customers of one.
-        finalists: candidates whose separation is cross-validated at a time.
-        smallest_share, outlier_share_max, stability_mean, stability_min: gates of admission.
-        effect: the gain in conversion (0.05: five points) that a campaign to any one segment must be able to
-            show; left out, the share alone counts.
-        seed: the same data and seed give the same model.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    algorithms: tuple[str, ...] = Field(
-        default=("kmeans", "hdbscan", "gaussian_mixture", "ward"), min_length=1
-    )
-    preparations: tuple[str, ...] = Field(default=UNSUPERVISED, min_length=1)
-    segments_min: int = Field(default=4, ge=2)
-    segments_max: int = Field(default=8, ge=2, le=30)
-    trials: int = Field(default=40, ge=1)
-    time_limit: float | None = Field(default=None, gt=0)
-    bootstraps: int = Field(default=50, ge=2)
-    bootstrap_sample: int = Field(default=2000, ge=100)
-    finalists: int = Field(default=6, ge=1)
-    smallest_share: float = Field(default=0.01, ge=0, lt=0.5)
-    outlier_share_max: float = Field(default=0.25, ge=0, lt=1)
-    stability_mean: float = Field(default=0.75, ge=0, le=1)
-    stability_min: float = Field(default=0.60, ge=0, le=1)
-    effect: float | None = Field(default=None, gt=0, lt=1)
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> TrainingSettings:
-        if self.segments_max < self.segments_min:
-            raise ValueError(f"segments_max {self.segments_max} is below segments_min {self.segments_min}")
-        catalogue = load_clusterers()
-        for name in self.algorithms:
-            if name not in catalogue:
-                raise ValueError(f"algorithm '{name}' is not known; there are: {', '.join(catalogue)}")
-        for name in self.preparations:
-            if name not in PREPARATIONS:
-                raise ValueError(f"preparation '{name}' is not known; there are: {', '.join(PREPARATIONS)}")
-        for name in self.algorithms:
-            if not list_preparations(name, self.preparations):
-                suited = ", ".join(list_preparations(name, tuple(PREPARATIONS)))
-                raise ValueError(f"algorithm '{name}' needs one of the preparations {suited}")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +208,7 @@ class _Search:
             trial,
             algorithms=settings.algorithms,
             allowed=self.allowed,
+            handling=settings.handling,
             segments=range(settings.segments_min, settings.segments_max + 1),
             customers=len(self.examiner.evidence.screened),
         )

@@ -13,33 +13,13 @@ from threadpoolctl import threadpool_limits
 from models.clusterers import OUTLIER, FittedClusterer, load_clusterers
 from models.outliers import DORMANT_SEGMENT, OUTLIER_SEGMENT, SPLIT_NAMES, OutlierSplit, learn_split
 from models.preparation import Past, Preparation
-from models.preparation_options import PreparationOptions
 from models.reasons import REASONS, Centres, find_centres, rank_reasons
+from models.recipes import Recipe
 
 FORMAT = 2
 READABLE = (1, 2)  # 1 knew no rules, no centres (so no reasons) and no split of the outliers
 REASON_COLUMNS = tuple(f"reason_{place + 1}" for place in range(REASONS))
 FITTING_ROWS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What to fit: an algorithm with its parameters, on factors prepared in a certain way."""
-
-    algorithm: str
-    parameters: Mapping[str, Any]
-    preparation: PreparationOptions = field(default_factory=PreparationOptions)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "algorithm": self.algorithm,
-            "parameters": dict(self.parameters),
-            "preparation": self.preparation.to_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Recipe:
-        return cls(given["algorithm"], dict(given["parameters"]), PreparationOptions(**given["preparation"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import pandas as pd
 from models.clusterers import OUTLIER
 from models.preparation import NoVariation, Past, Preparation, PreparationOptions
 from models.quality import measure_silhouette
-from models.segmenter import Recipe, build_clusterer, draw_customers
+from models.recipes import Recipe
+from models.segmenter import build_clusterer, draw_customers
 
 SAMPLE = 1000
 CLOUDS = 19

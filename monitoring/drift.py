@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy import stats
 
 SEGMENT_MIX = "segment_mix"
 NOISE_SIGMAS = 3.0
@@ -163,13 +162,15 @@ def measure_mix(reference: pd.Series, current: pd.Series, *, settings: DriftSett
     the index follows (1/n + 1/m)·χ² with segments − 1 degrees of freedom (Yurdakul 2018, "Statistical
     properties of population stability index"); with few customers the threshold is raised to that.
     """
+    from scipy.stats import chi2  # takes a second, which the configuration is not to wait for
+
     counts = pd.DataFrame({"then": reference, "now": current}).fillna(0.0).astype("float64")
     customers = counts.sum()
     if len(counts) == 0 or customers.min() < settings.small:
         return ColumnDrift(SEGMENT_MIX, "too_few", np.nan, np.nan, drifted=False)
     shares = (counts + 0.5) / (counts + 0.5).sum()
     index = float(((shares["now"] - shares["then"]) * np.log(shares["now"] / shares["then"])).sum())
-    chance = float(stats.chi2.isf(settings.alpha, max(len(counts) - 1, 1)) * (1 / customers).sum())
+    chance = float(chi2.isf(settings.alpha, max(len(counts) - 1, 1)) * (1 / customers).sum())
     threshold = max(settings.mix_threshold, chance)
     return ColumnDrift(SEGMENT_MIX, "psi", index, threshold, drifted=index >= threshold)
 

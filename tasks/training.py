@@ -15,9 +15,10 @@ from models.candidates import INDICES
 from models.lineage import Lineage, match_segments, start_lineage
 from models.profiles import profile_segments
 from models.promotion import GateValues
-from models.search import SearchResult, TrainingSettings, search_recipes
+from models.search import SearchResult, search_recipes
 from models.segmenter import Segmenter, fit_segmenter
 from models.structure import Structure
+from models.training_settings import TrainingSettings
 from monitoring.experiments.power import Design, Proportion, find_sample_size
 from tasks.features import History
 from tasks.lake import Lake

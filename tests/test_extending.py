@@ -58,8 +58,9 @@ def test_every_extension_point_has_its_example() -> None:
 
 
 def test_an_algorithm_is_found_recovers_segments_and_survives_as_data() -> None:
-    from models.search import TrainingSettings
-    from models.segmenter import Recipe, Segmenter, fit_segmenter
+    from models.recipes import Recipe
+    from models.segmenter import Segmenter, fit_segmenter
+    from models.training_settings import TrainingSettings
 
     rng = np.random.default_rng(3)
     truth = np.repeat([1, 2, 3], [150, 100, 50])

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Protocol
 
-from scipy.optimize import brentq
-from scipy.stats import norm
+_NORMAL = NormalDist()
 
 
 class Outcome(Protocol):
@@ -137,8 +137,8 @@ def find_sample_size(outcome: Outcome, *, effect: float, design: Design) -> Samp
 def find_power(outcome: Outcome, *, effect: float, customers: int, design: Design) -> float:
     """Probability that `customers` in both arms together show an absolute `effect` as significant."""
     shift = abs(effect) * math.sqrt(customers) / _spread(outcome, effect, design)
-    critical = norm.isf(design.alpha / 2)
-    return float(norm.sf(critical - shift) + norm.cdf(-critical - shift))
+    critical = _NORMAL.inv_cdf(1 - design.alpha / 2)
+    return _NORMAL.cdf(shift - critical) + _NORMAL.cdf(-critical - shift)
 
 
 def find_mde(outcome: Outcome, *, customers: int, design: Design) -> float | None:
@@ -146,6 +146,8 @@ def find_mde(outcome: Outcome, *, customers: int, design: Design) -> float | Non
 
     None where not even the largest possible gain would be seen.
     """
+    from scipy.optimize import brentq
+
     scale = _quantiles(design) / math.sqrt(customers)
     largest = outcome.largest_effect()
     if math.isinf(largest):
@@ -158,7 +160,7 @@ def find_mde(outcome: Outcome, *, customers: int, design: Design) -> float | Non
 
 
 def _quantiles(design: Design) -> float:
-    return float(norm.isf(design.alpha / 2) + norm.ppf(design.power))
+    return _NORMAL.inv_cdf(1 - design.alpha / 2) + _NORMAL.inv_cdf(design.power)
 
 
 def _spread(outcome: Outcome, effect: float, design: Design) -> float:

@@ -12,7 +12,8 @@ import pandas as pd
 from latent_customers import make_customers
 
 from models.preparation import PreparationOptions
-from models.segmenter import FORMAT, Recipe, fit_segmenter
+from models.recipes import Recipe
+from models.segmenter import FORMAT, fit_segmenter
 from tasks.segments_model import write_segmenter
 
 SAVED = Path(__file__).parents[1] / "golden" / "segmenters"

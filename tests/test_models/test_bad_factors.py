@@ -7,8 +7,9 @@ from latent_customers import make_customers, make_outcomes
 
 from models.preparation import NoVariation
 from models.promotion import GateValues, PromotionSettings, decide_promotion
-from models.search import SearchResult, TooFewCustomers, TrainingSettings, search_recipes
+from models.search import SearchResult, TooFewCustomers, search_recipes
 from models.segmenter import fit_segmenter
+from models.training_settings import TrainingSettings
 
 QUICK = TrainingSettings(algorithms=("kmeans",), trials=3, bootstraps=3, finalists=1)
 

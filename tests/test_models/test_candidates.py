@@ -6,7 +6,7 @@ import pytest
 
 from models.candidates import Candidate, Gates, find_most_stable, rank_candidates
 from models.quality import Stability
-from models.segmenter import Recipe
+from models.recipes import Recipe
 from models.separation import Yardstick, measure_separation, split_customers
 
 GATES = Gates(

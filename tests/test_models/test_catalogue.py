@@ -26,9 +26,9 @@ from models.clusterers.hdbscan import HdbscanClusterer
 from models.clusterers.neighbours import NeighbourClusterer, measure_agreement
 from models.clusterers.self_organising_map import SelfOrganisingMapClusterer, choose_side
 from models.preparation import Preparation
-from models.recipes import PREPARATIONS
-from models.search import TrainingSettings
-from models.segmenter import Recipe, Segmenter, fit_segmenter
+from models.recipes import PREPARATIONS, Recipe
+from models.segmenter import Segmenter, fit_segmenter
+from models.training_settings import TrainingSettings
 
 GUIDE = Path(__file__).parents[2] / "docs/algorithms.md"
 CATALOGUE = load_clusterers()

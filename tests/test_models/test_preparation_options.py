@@ -15,7 +15,8 @@ from models.outliers import OUTLIER_SEGMENTS
 from models.preparation import Past, Preparation
 from models.preparation_options import PreparationOptions
 from models.projections import NoOutcomes
-from models.segmenter import REASON_COLUMNS, Recipe, Segmenter, fit_segmenter
+from models.recipes import Recipe
+from models.segmenter import REASON_COLUMNS, Segmenter, fit_segmenter
 from models.separation import compare_separation
 
 NOISE = [f"noise_{i}" for i in range(6)]

@@ -8,7 +8,8 @@ from latent_customers import make_customers
 from models.clusterers import OUTLIER
 from models.preparation import PreparationOptions
 from models.reasons import REASONS, Centres, find_centres, rank_reasons
-from models.segmenter import REASON_COLUMNS, Recipe, fit_segmenter
+from models.recipes import Recipe
+from models.segmenter import REASON_COLUMNS, fit_segmenter
 
 NO_AXES = np.empty((0, 0))
 

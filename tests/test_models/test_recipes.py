@@ -1,11 +1,15 @@
 """Recipes: everything the catalogue offers can be drawn, and nothing else."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from models.clusterers import load_clusterers
+from models.preparation_options import PreparationOptions
 from models.recipes import (
     PREPARATIONS,
     UNSUPERVISED,
+    Recipe,
     identify_recipe,
     list_allowed,
     list_openings,
@@ -13,12 +17,15 @@ from models.recipes import (
     name_preparation,
     suggest_recipe,
 )
-from models.segmenter import Recipe
+from models.training_settings import TrainingSettings
 
 CATALOGUE = load_clusterers()
+NOTHING_SPECIAL: Mapping[str, str] = {}
 
 
-def draw(algorithm: str, *, seed: int, count: int) -> list[Recipe]:
+def draw(
+    algorithm: str, *, seed: int, count: int, handling: Mapping[str, str] = NOTHING_SPECIAL
+) -> list[Recipe]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -27,7 +34,12 @@ def draw(algorithm: str, *, seed: int, count: int) -> list[Recipe]:
     for _trial in range(count):
         trial = study.ask()
         recipe = suggest_recipe(
-            trial, algorithms=[algorithm], allowed=tuple(PREPARATIONS), segments=range(4, 7), customers=500
+            trial,
+            algorithms=[algorithm],
+            allowed=tuple(PREPARATIONS),
+            handling=handling,
+            segments=range(4, 7),
+            customers=500,
         )
         drawn.append(recipe)
         study.tell(trial, 0.0)
@@ -63,3 +75,16 @@ def test_what_is_learnt_from_outcomes_needs_some() -> None:
     # HDBSCAN would be left with none.
     assert list_allowed(both, ["balanced", "pls"], foretelling=False) == list(UNSUPERVISED)
     assert list_allowed(["kmeans"], ["balanced", "pls"], foretelling=False) == ["balanced"]
+
+
+def test_the_shop_says_how_every_preparation_treats_factors() -> None:
+    settings = TrainingSettings(
+        outliers="apart", mixes="hellinger", skewed="yeo-johnson", selection="informative"
+    )
+    drawn = {recipe.preparation for recipe in draw("kmeans", seed=1, count=40, handling=settings.handling)}
+    assert {name_preparation(Recipe("kmeans", {}, options)) for options in drawn} == {
+        "informative", "balanced", "discriminants", "pls",
+    }  # fmt: skip
+    for options in drawn:
+        assert settings.handling.items() <= options.to_dict().items()
+    assert TrainingSettings().handling.items() <= PreparationOptions().to_dict().items()

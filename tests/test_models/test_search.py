@@ -11,8 +11,9 @@ from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 
 from models.preparation import NoVariation
-from models.search import SearchResult, TooFewCustomers, TrainingSettings, search_recipes
+from models.search import SearchResult, TooFewCustomers, search_recipes
 from models.segmenter import fit_segmenter
+from models.training_settings import TrainingSettings
 
 QUICK = TrainingSettings(algorithms=("kmeans", "hdbscan"), trials=8, bootstraps=6, finalists=2)
 FOUR_OR_MORE = QUICK.model_copy(update={"algorithms": ("kmeans",), "trials": 4})
@@ -230,3 +231,15 @@ def test_the_smallest_shop_allowed_gets_an_answer() -> None:
 def test_settings_say_what_is_wrong(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TrainingSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_customers_set_apart_are_in_no_segment_and_counted(customers: tuple[pd.DataFrame, pd.Series]) -> None:
+    factors = customers[0].copy()
+    factors.iloc[:10] = factors.max() * 20 + 20
+    settings = FOUR_OR_MORE.model_copy(update={"outliers": "apart", "trials": 12})
+    found = search_recipes(factors, past_factors=None, outcomes=None, settings=settings)
+    placed = fit_segmenter(factors, recipe=found.winner, seed=0).assign(factors)
+    assert found.admissible
+    assert placed["is_outlier"].iloc[:10].all()
+    assert 0.01 <= placed["is_outlier"].mean() < 0.1
+    assert found.best.outlier_share == pytest.approx(placed["is_outlier"].mean(), abs=0.02)

@@ -10,7 +10,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from models.outliers import DORMANT_SEGMENT, OUTLIER_SEGMENT, SPLIT_NAMES
 from models.preparation import NoVariation, PreparationOptions
-from models.segmenter import FORMAT, Recipe, Segmenter, SegmenterState, fit_segmenter
+from models.recipes import Recipe
+from models.segmenter import FORMAT, Segmenter, SegmenterState, fit_segmenter
 
 KMEANS = Recipe("kmeans", {"segments": 5})
 HDBSCAN = Recipe(

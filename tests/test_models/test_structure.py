@@ -6,8 +6,7 @@ import pytest
 from latent_customers import make_customers
 
 from models.preparation import PreparationOptions
-from models.recipes import PREPARATIONS
-from models.segmenter import Recipe
+from models.recipes import PREPARATIONS, Recipe
 from models.structure import Structure, compare_with_clouds
 
 RECIPES = [

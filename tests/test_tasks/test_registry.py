@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from models.promotion import GateValues
-from models.segmenter import Recipe, Segmenter, fit_segmenter
+from models.recipes import Recipe
+from models.segmenter import Segmenter, fit_segmenter
 from tasks.registry import (
     CHALLENGER,
     CHAMPION,

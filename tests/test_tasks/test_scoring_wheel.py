@@ -22,7 +22,8 @@ import pytest
 
 from models.outliers import SPLIT_NAMES
 from models.promotion import GateValues
-from models.segmenter import Recipe, Segmenter, fit_segmenter
+from models.recipes import Recipe
+from models.segmenter import Segmenter, fit_segmenter
 from tasks.registry import open_registry, register_segmenter
 from tasks.scoring_wheel import pack_code
 from tasks.segments_model import SegmentsModel
