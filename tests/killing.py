@@ -90,12 +90,13 @@ class Ending:
 
 
 def choose_moments(moments: Sequence[Moment], *, count: int) -> list[Moment]:
-    """Right before and right after every write, and so many others, evenly spread, that there are at least `count`.
+    """Right after every write, and so many others, evenly spread, that there are at least `count`.
 
-    There are at least `count / 2` others, however many writes there are.
+    There are at least `count / 2` others, however many writes there are. Right before a write the disk is mostly as it
+    was right after the one before, so those moments are among the others.
     """
-    writes = [moment for moment in moments if moment.writes]
-    others = [moment for moment in moments if not moment.writes]
+    writes = [moment for moment in moments if moment.writes and moment.where.startswith("after")]
+    others = [moment for moment in moments if moment not in writes]
     chosen = {*writes, *spread(others, max(count - len(writes), count // 2))}
     return [moment for moment in moments if moment in chosen]
 
