@@ -146,11 +146,13 @@ def read_snapshot(home: str, cut: date) -> Snapshot:
 
 
 def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> Recipe:
-    """The recipe the product's own search finds with what was known on the day, and at most eight segments."""
+    """The recipe the product's own search finds with what was known on the day, among those that learn from earlier
+    outcomes; at least as many segments as K-Means on RFM has, and at most eight.
+    """
     from models.search import search_recipes
     from models.training_settings import TrainingSettings
 
-    settings = TrainingSettings(segments_max=8)
+    settings = TrainingSettings(preparations=("pls",), segments_min=5, segments_max=8)
     found = search_recipes(
         factors, past_factors=earlier.factors, outcomes=earlier.outcomes, settings=settings
     )
