@@ -17,6 +17,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from models.recipes import Recipe
+    from models.search import SearchResult
 
 CUTS = (date(2011, 6, 9), date(2011, 9, 9))
 """The first days whose events nobody knows yet."""
@@ -82,10 +83,12 @@ class Contest:
     """Both cuts by one recipe, and R² of log revenue at the second by what was learnt at the first.
 
     Attributes:
+        reason: what the search says of its choice; it may be that it would not use it.
         frozen: by name, segments as at the first cut, their means learnt anew in the other folds.
     """
 
     recipe: str
+    reason: str
     verdicts: tuple[Verdict, ...]
     frozen: dict[str, float]
 
@@ -103,8 +106,8 @@ def contest_orders(
     ingest_now(settings)
     first, second = (read_snapshot(settings.home, cut) for cut in CUTS)
     before = [read_snapshot(settings.home, cut - timedelta(HORIZON)) for cut in CUTS]
-    recipe = choose_recipe(first.factors, before[0])
-    ours = [fit_by(recipe, earlier) for earlier in before]
+    found = choose_recipe(first.factors, before[0])
+    ours = [fit_by(found.winner, earlier) for earlier in before]
     verdicts = tuple(
         judge(snapshot, segment, folds=folds, repeats=repeats, bootstraps=bootstraps)
         for snapshot, segment in zip((first, second), ours, strict=True)
@@ -114,7 +117,7 @@ def contest_orders(
         name: score_frozen(grouping, first, second, folds=folds, repeats=repeats)
         for name, grouping in groupings.items()
     }
-    return Contest(str(recipe.to_dict()), verdicts, frozen)
+    return Contest(str(found.winner.to_dict()), found.sentence, verdicts, frozen)
 
 
 def fit_by(recipe: Recipe, earlier: Snapshot) -> Grouping:
@@ -145,7 +148,7 @@ def read_snapshot(home: str, cut: date) -> Snapshot:
     return Snapshot(cut, history.factors.loc[bought], outcomes)
 
 
-def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> Recipe:
+def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> SearchResult:
     """The recipe the product's own search finds with what was known on the day, among those that learn from earlier
     outcomes; at least as many segments as K-Means on RFM has, and at most eight.
     """
@@ -153,10 +156,7 @@ def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> Recipe:
     from models.training_settings import TrainingSettings
 
     settings = TrainingSettings(preparations=("pls",), segments_min=5, segments_max=8)
-    found = search_recipes(
-        factors, past_factors=earlier.factors, outcomes=earlier.outcomes, settings=settings
-    )
-    return found.winner
+    return search_recipes(factors, past_factors=earlier.factors, outcomes=earlier.outcomes, settings=settings)
 
 
 def judge(snapshot: Snapshot, segment: Grouping, *, folds: int, repeats: int, bootstraps: int) -> Verdict:

@@ -40,6 +40,7 @@ def write_memory(peak: int | None) -> str:
 def show_contest(found: Contest, out: Console) -> None:
     """Segments of real orders beside RFM, cut by cut."""
     out.print(f"recipe: {found.recipe}")
+    out.print(f"the search says: {found.reason}")
     for place, verdict in enumerate(found.verdicts):
         table = start_table(
             f"R² of the 90 days from {verdict.cut}, {verdict.customers:,} customers, {verdict.segments} segments"

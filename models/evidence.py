@@ -62,17 +62,16 @@ class Customers:
             return self._label_all(recipe)
         if len(rows) > FITTED:
             rows = np.sort(np.random.default_rng(self.seed).choice(rows, FITTED, replace=False))
-        points, apart = self.prepare(recipe.preparation, rows), self._find_apart(recipe.preparation, rows)
+        preparation = self._fit(recipe.preparation, rows)
+        points, apart = preparation.transform(self.factors), preparation.find_apart(self.factors)
         clusterer = build_clusterer(recipe, seed=self.seed).fit(points[rows[~apart[rows]]])
         return np.where(apart, OUTLIER, clusterer.predict(points))
-
-    def _find_apart(self, options: PreparationOptions, rows: np.ndarray | None) -> np.ndarray:
-        return self._fit(options, rows).find_apart(self.factors)
 
     def _label_all(self, recipe: Recipe) -> np.ndarray:
         key = identify_recipe(recipe)
         if key not in self._labels:
-            points, apart = self.prepare(recipe.preparation), self._find_apart(recipe.preparation, None)
+            preparation = self._fit(recipe.preparation, None)
+            points, apart = preparation.transform(self.factors), preparation.find_apart(self.factors)
             labels = np.full(len(points), OUTLIER)
             labels[~apart] = build_clusterer(recipe, seed=self.seed).fit(points[~apart]).labels_
             self._labels[key] = labels

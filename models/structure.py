@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from models.clusterers import OUTLIER
 from models.preparation import NoVariation, Past, Preparation, PreparationOptions
 from models.quality import measure_silhouette
 from models.recipes import Recipe
@@ -98,5 +97,5 @@ def _measure_compactness(values: np.ndarray, recipe: Recipe, *, seed: int) -> fl
     except NoVariation:
         return -1.0
     labels = build_clusterer(recipe, seed=seed).fit(points).labels_
-    silhouette = measure_silhouette(points, np.where(labels == OUTLIER, -1, labels), seed=seed)
+    silhouette = measure_silhouette(points, labels, seed=seed)
     return -1.0 if np.isnan(silhouette) else silhouette
