@@ -94,9 +94,10 @@ def score_hdbscan(frame: pd.DataFrame) -> dict[str, float]:
     """The same by HDBSCAN, and beside it hdbscan's own way of placing customers never seen."""
     from hdbscan import HDBSCAN, approximate_predict
 
+    from models.draws import draw_customers
     from models.preparation import PreparationOptions
     from models.recipes import Recipe
-    from models.segmenter import draw_customers, fit_segmenter
+    from models.segmenter import fit_segmenter
 
     parameters = {"share": 0.02, "min_samples": 10}
     recipe = Recipe("hdbscan", parameters, PreparationOptions(projection="components"))

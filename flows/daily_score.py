@@ -13,7 +13,7 @@ from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
-from tasks.promotion import load_current_champion, settle_promotions
+from tasks.promotion import check_champion, load_current_champion, settle_promotions
 from tasks.registry import open_registry
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
@@ -42,13 +42,16 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
                 consent_default=settings.features.consent_default,
                 own=settings.features.factors,
             )
+        reference = read_snapshot(lake, champion)
+        check_champion(
+            champion, factors, reference=reference, population_min=settings.promotion.population_min
+        )
         with clock.stage("score"):
             scored = score_customers(
                 lake, champion.segmenter, factors,
                 as_of=day, version=champion.version, states={}, owner_names=settings.segments.names,
             )  # fmt: skip
         with clock.stage("drift"):
-            reference = read_snapshot(lake, champion)
             drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
         summary = {
             "as_of": str(day),

@@ -14,7 +14,13 @@ from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
-from tasks.promotion import judge_challenger, load_champion, settle_promotions
+from tasks.promotion import (
+    check_champion,
+    judge_challenger,
+    load_champion,
+    record_verdict,
+    settle_promotions,
+)
 from tasks.registry import open_registry
 from tasks.reporting import build_reports, show_reports
 from tasks.rollups import update_rollups
@@ -49,11 +55,15 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
             consent, own = settings.features.consent_default, settings.features.factors
             factors = compute_features(lake, as_of=day, consent_default=consent, own=own)
             history = compute_history(
-                lake, as_of=day, days=settings.features.outcome_days, consent_default=consent, own=own
-            )
+                lake, as_of=day, days=settings.features.outcome_days, consent_default=consent, own=own,
+                twice=settings.training.foretells,
+            )  # fmt: skip
         champion = load_champion(lake, registry, as_of=day)
         with clock.stage("drift"):
             reference = read_snapshot(lake, champion)
+            check_champion(
+                champion, factors, reference=reference, population_min=settings.promotion.population_min
+            )
             drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
         with clock.stage("training"):
             challenger = train_challenger(
@@ -61,10 +71,11 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
                 as_of=day, settings=settings.training, experiment=settings.experiment,
             )  # fmt: skip
         with clock.stage("promotion"):
-            promotion = judge_challenger(
-                lake, challenger, champion, history,
-                as_of=day, data_fault=drift.data_fault, settings=settings.promotion,
+            verdict = judge_challenger(
+                lake, challenger, champion, factors, history,
+                as_of=day, drift=drift, settings=settings.promotion,
             )  # fmt: skip
+            promotion = record_verdict(lake, registry, verdict, challenger, champion, as_of=day)
         with clock.stage("score"):
             scored = score_customers(
                 lake, promotion.segmenter, factors, as_of=day, version=promotion.champion_version,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from models.quality import Stability
 from models.recipes import Recipe, name_preparation, write_parameters
-from models.separation import Separation, is_as_good
+from models.separation import Separation, is_as_good, is_clearly_better
 from models.structure import Structure
 
 INDICES = ("silhouette", "calinski_harabasz", "davies_bouldin", "prediction_strength", "density_validity")
@@ -105,17 +105,19 @@ class Candidate:
         return f"{self.recipe.algorithm} with {self.segments} segments"
 
 
-def rank_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
+def rank_candidates(candidates: Sequence[Candidate], *, incumbent: Recipe | None = None) -> list[Candidate]:
     """The order in which candidates are worth examining.
 
-    First those within one standard error of the best separation, those with fewest segments first; then the
-    others by separation. Those of which none is known come last, by what they promise.
+    First the incumbent's recipe, unless another clearly separates better: campaigns are built on its segments. Then
+    those within one standard error of the best separation, those with fewest segments first; then the others by
+    separation. Those of which none is known come last, by what they promise.
     """
     known = sorted((c for c in candidates if c.separation), key=lambda c: -c.score)
     unknown = sorted((c for c in candidates if not c.separation), key=lambda c: -_known(c.promise))
     close = [c for c in known if _is_close(c, known[0])]
     close.sort(key=lambda c: (c.segments, -c.score))
-    return [*close, *(c for c in known if c not in close), *unknown]
+    ranked = [*close, *(c for c in known if c not in close), *unknown]
+    return sorted(ranked, key=lambda c: not _stays(c, known, incumbent))
 
 
 def _is_close(candidate: Candidate, best: Candidate) -> bool:
@@ -124,9 +126,20 @@ def _is_close(candidate: Candidate, best: Candidate) -> bool:
     return is_as_good(candidate.separation, best.separation)
 
 
-def find_most_stable(candidates: Sequence[Candidate]) -> Candidate:
-    """The most stable, to two digits; of equals the one with the better silhouette."""
-    return max(candidates, key=lambda c: (round(_known(c.stability_mean), 2), _known(c.silhouette)))
+def _stays(candidate: Candidate, known: Sequence[Candidate], incumbent: Recipe | None) -> bool:
+    if candidate.recipe != incumbent:
+        return False
+    if candidate.separation is None or known[0].separation is None:
+        return not known
+    return not is_clearly_better(known[0].separation, candidate.separation, among=len(known) - 1)
+
+
+def find_most_stable(candidates: Sequence[Candidate], *, incumbent: Recipe | None = None) -> Candidate:
+    """The incumbent's recipe, or the most stable, to two digits; of equals the one with the better silhouette."""
+    return max(
+        candidates,
+        key=lambda c: (c.recipe == incumbent, round(_known(c.stability_mean), 2), _known(c.silhouette)),
+    )
 
 
 def tabulate_candidates(candidates: Sequence[Candidate]) -> pd.DataFrame:

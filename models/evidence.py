@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from models.clusterers import OUTLIER
+from models.draws import draw_customers
 from models.preparation import NoVariation, Past, Preparation, PreparationOptions
 from models.recipes import Recipe, identify_recipe
-from models.segmenter import build_clusterer, draw_customers
+from models.segmenter import build_clusterer
 from models.separation import Yardstick, build_yardstick, split_customers
 
 SCREENED = 1500
@@ -48,7 +49,7 @@ class Customers:
         key = (options, b"" if rows is None else rows.tobytes())
         if key not in self._prepared:
             fitted_on = self.factors if rows is None else self.factors.iloc[rows]
-            past = None if self.past is None else _keep_people(self.past, fitted_on.index)
+            past = None if self.past is None else self.past.keep(fitted_on.index)
             self._prepared[key] = Preparation(options, seed=self.seed).fit(fitted_on, past)
         return self._prepared[key]
 
@@ -76,12 +77,6 @@ class Customers:
             labels[~apart] = build_clusterer(recipe, seed=self.seed).fit(points[~apart]).labels_
             self._labels[key] = labels
         return self._labels[key]
-
-
-def _keep_people(past: Past, people: pd.Index) -> Past:
-    """The past of these customers; of those who were not there yet, none."""
-    there = past.factors.index.intersection(people)
-    return Past(past.factors.loc[there], past.outcomes.loc[there])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,6 +53,11 @@ class Past:
     factors: pd.DataFrame
     outcomes: pd.DataFrame
 
+    def keep(self, people: pd.Index) -> Past:
+        """The past of these customers; of those who were not there yet, none."""
+        there = self.factors.index.intersection(people)
+        return Past(self.factors.loc[there], self.outcomes.loc[there])
+
 
 class Preparation(TransformerMixin, BaseEstimator):
     """Impute, draw in tails, unskew, standardise, drop what repeats, weigh, project.

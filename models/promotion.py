@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from datetime import date
+from typing import Any, Literal, Protocol, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,23 +21,36 @@ class PromotionSettings(BaseModel):
 
     Attributes:
         min_gain: the least gain in separation over the champion.
+        wins_needed: weeks running that a challenger must have been better than the champion.
         stability_mean: the least agreement of the model with models of other customers, over all segments.
         stability_min: the same for the least stable segment.
         smallest_share: the least share of customers in the smallest segment.
         outlier_share_max: the largest share of customers in no segment.
+        moved_max: the largest share of customers who may change segment at once.
         max_age_days: a champion older than this yields to a challenger that is not worse.
         non_inferiority: a challenger is not worse when the lower bound of its gain is above minus this.
+        population_min: the least number of customers, as a share of those the champion was trained on, that a week
+            must have; with fewer the run stops.
+        shadow_weeks: weeks a challenger is scored beside the champion before it may win.
+        approval: `manual` asks a person on Prefect's input form before a champion is replaced.
+        approval_minutes: how long the run waits for the answer; without one the champion stays.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_gain: float = Field(default=0.01, ge=0, le=1)
+    wins_needed: int = Field(default=2, ge=1)
     stability_mean: float = Field(default=0.75, ge=0, le=1)
     stability_min: float = Field(default=0.60, ge=0, le=1)
     smallest_share: float = Field(default=0.01, ge=0, lt=0.5)
     outlier_share_max: float = Field(default=0.25, ge=0, lt=1)
+    moved_max: float = Field(default=0.80, gt=0, le=1)
     max_age_days: int = Field(default=180, ge=1)
     non_inferiority: float = Field(default=0.01, ge=0, le=1)
+    population_min: float = Field(default=0.5, ge=0, le=1)
+    shadow_weeks: int = Field(default=0, ge=0)
+    approval: Literal["automatic", "manual"] = "automatic"
+    approval_minutes: float = Field(default=60, gt=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +103,30 @@ class Gain(Protocol):
     def detectable(self) -> float: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a challenger stands to the champion. What could not be had is None or NaN and does not pass.
+
+    Attributes:
+        gain: in separation over the champion; None where it could not be measured, `trouble` says why.
+        champion_age_days: days since the champion was trained.
+        share_moved: share of customers whose segment would change, 0–1.
+        share_drifted: share of the champion's inputs that have drifted since its training, 0–1.
+        wins: weeks running, before this one, that a challenger was better than this champion.
+        shadow_weeks: whole weeks that this challenger has been scored beside the champion.
+        decided_later: the last day of a later week that has been decided already, if one has.
+    """
+
+    gain: Gain | None
+    trouble: str = ""
+    champion_age_days: float | None
+    share_moved: float | None
+    share_drifted: float | None
+    wins: int = 0
+    shadow_weeks: int = 0
+    decided_later: date | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PromotionDecision:
     """What happens to the challenger.
@@ -97,12 +135,14 @@ class PromotionDecision:
         decision: `first` (there was no champion), `promote`, `keep` (the champion stays) or `blocked` (the
             data cannot be trusted, or there is neither a champion nor a challenger fit for use).
         promote: whether the challenger becomes champion.
+        won: whether it was better than the champion and passed everything but having been so for long enough.
         reasons: a sentence for every rule, the ones that decided first.
-        values: every number the rules looked at, ready for JSON.
+        values: every number the rules looked at, and `won`, ready for JSON.
     """
 
     decision: Decision
     promote: bool
+    won: bool
     reasons: tuple[str, ...]
     values: dict[str, Any]
 
@@ -118,18 +158,17 @@ def decide_promotion(
     challenger: GateValues,
     champion: GateValues | None,
     *,
-    gain: Gain | None,
-    champion_age_days: float | None,
-    share_moved: float | None,
+    standing: Standing | None,
     data_fault: str | None,
     settings: PromotionSettings,
 ) -> PromotionDecision:
     """Decide whether the challenger becomes champion.
 
     A data fault blocks. With a champion in place, the challenger must pass every gate of its own (admissible,
-    number and size of segments, outliers, stability) and then either gain `min_gain` with a lower bound above
-    0, or be no worse (bound above −`non_inferiority`) than a champion that is over age or is known not to
-    pass those gates itself. Any number missing keeps the champion.
+    number and size of segments, outliers, stability), must not move too many customers, and then either gain
+    `min_gain` with a lower bound above 0, for `wins_needed` weeks running, or be no worse (bound above
+    −`non_inferiority`) than a champion that is over age or is known not to pass those gates itself. Any number
+    missing keeps the champion.
 
     Without a champion there is nothing to protect, and a shop is better served by segments whose edges are
     uncertain than by none: a first model must pass the gates on its segments' number and size and on
@@ -138,30 +177,34 @@ def decide_promotion(
 
     Args:
         challenger: the new model.
-        champion: the model in use, with its gates measured today or at its training; None if there is none.
-        gain: challenger against champion; None where it could not be measured.
-        champion_age_days: days since the champion was trained.
-        share_moved: share of customers whose segment would change, 0–1. It is reported, and must be known.
+        champion: the model in use, its sizes measured today, its stability at its training; None if there is none.
+        standing: challenger against champion; None if there is none.
         data_fault: why this week's data cannot be trusted, if so.
         settings: the thresholds.
     """
-    values = _list_values(challenger, champion, gain, champion_age_days, share_moved, data_fault)
     shape, fitness = _judge_shape(challenger, settings), _judge_fitness(challenger, settings)
+    won = False
     if data_fault:
         stays = "there is no champion yet" if champion is None else "the champion stays"
         findings = [_Finding(False, f"this week's data cannot be trusted ({data_fault}): {stays}")]
         decision: Decision = "blocked"
     elif champion is None:
         decision, findings = _decide_first(shape, fitness)
+    elif standing is None:
+        decision, findings = "keep", [_Finding(False, "how the challenger stands to the champion is unknown")]
     else:
         own = [*_judge_shape(champion, settings), *_judge_fitness(champion, settings)]
         weak = [finding for finding in own if finding.known and not finding.passed]
-        contest = _judge_contest(gain, champion_age_days, weak, settings)
-        findings = [contest, *shape, *fitness, _judge_movement(share_moved)]
+        contest = _judge_contest(standing, weak, settings)
+        findings = [contest, *shape, *fitness, *_judge_disturbance(standing, settings)]
+        won = all(finding.passed for finding in findings)
+        patience = _judge_patience(standing, settings, better=_is_better(standing.gain, settings))
+        findings += patience
         decision = "promote" if all(finding.passed for finding in findings) else "keep"
     ordered = findings if decision == "promote" else sorted(findings, key=lambda finding: finding.passed)
     reasons = tuple(finding.sentence for finding in ordered)
-    return PromotionDecision(decision, decision in ("first", "promote"), reasons, values)
+    values = _list_values(challenger, champion, standing, data_fault, won=won)
+    return PromotionDecision(decision, decision in ("first", "promote"), won, reasons, values)
 
 
 def _decide_first(shape: Sequence[_Finding], fitness: Sequence[_Finding]) -> tuple[Decision, list[_Finding]]:
@@ -211,23 +254,22 @@ def _compare(
     bound = (
         f"at least {_write(at_least, unit)}" if at_least > -math.inf else f"at most {_write(at_most, unit)}"
     )
-    if value is None or not _is_number(value):
+    if not _is_number(value):
         return _Finding(False, f"{name} unknown ({bound})", known=False)
     return _Finding(at_least <= value <= at_most, f"{name} {_write(value, unit)} ({bound})")
 
 
-def _judge_contest(
-    gain: Gain | None, age: float | None, weak: Sequence[_Finding], settings: PromotionSettings
-) -> _Finding:
+def _judge_contest(standing: Standing, weak: Sequence[_Finding], settings: PromotionSettings) -> _Finding:
     """The challenger against the champion: clearly better, or no worse than one that should go."""
+    gain, age = standing.gain, standing.champion_age_days
     if gain is None or not (_is_number(gain.gain) and _is_number(gain.low)):
-        return _Finding(False, "the gain in separation over the champion could not be measured")
-    if age is None or not _is_number(age):
+        why = f": {standing.trouble}" if standing.trouble else ""
+        return _Finding(False, f"the gain in separation over the champion could not be measured{why}")
+    if not _is_number(age):
         return _Finding(False, "the champion's age is unknown")
-    detectable = f", {gain.detectable:.3f} could have been noticed" if _is_number(gain.detectable) else ""
-    measured = f"gain in separation {gain.gain:+.3f}, lower bound {gain.low:+.3f}{detectable}"
+    measured = _describe_gain(gain)
     better = f"at least {settings.min_gain:.3f}, bound above 0"
-    if gain.low > 0 and gain.gain >= settings.min_gain:
+    if _is_better(gain, settings):
         return _Finding(True, f"the challenger is better: {measured} ({better})")
     if age > settings.max_age_days:
         due = f"the champion is {age:.0f} days old (at most {settings.max_age_days})"
@@ -241,28 +283,82 @@ def _judge_contest(
     return _Finding(False, f"{due}, but the challenger may be worse: {measured} ({margin})")
 
 
-def _judge_movement(share_moved: float | None) -> _Finding:
-    if share_moved is None or not _is_number(share_moved):
-        return _Finding(False, "it is unknown how many customers would change segment")
-    return _Finding(True, f"{_write(share_moved, 'share')} of customers would change segment")
+def _describe_gain(gain: Gain) -> str:
+    if gain.gain == gain.low == gain.detectable == 0:
+        return "it is the champion's own recipe, fitted anew, so the gain in separation is none"
+    detectable = f", {gain.detectable:.3f} could have been noticed" if _is_number(gain.detectable) else ""
+    return f"gain in separation {gain.gain:+.3f}, lower bound {gain.low:+.3f}{detectable}"
+
+
+def _is_better(gain: Gain | None, settings: PromotionSettings) -> bool:
+    return gain is not None and gain.low > 0 and gain.gain >= settings.min_gain
+
+
+def _judge_disturbance(standing: Standing, settings: PromotionSettings) -> list[_Finding]:
+    """What a new champion would mean for those who work with the segments, and whether it comes in time."""
+    moved, drifted, later = standing.share_moved, standing.share_drifted, standing.decided_later
+    findings = [
+        _compare("customers who would change segment:", moved, at_most=settings.moved_max, unit="share")
+    ]
+    if _is_number(drifted):
+        findings.append(_Finding(True, f"{_write(drifted, 'share')} of the champion's inputs have drifted"))
+    else:
+        findings.append(_Finding(False, "it is unknown how far the champion's inputs have drifted"))
+    if later is not None:
+        findings.append(
+            _Finding(False, f"the week to {later} has been decided already: an older one changes nothing")
+        )
+    return findings
+
+
+def _judge_patience(standing: Standing, settings: PromotionSettings, *, better: bool) -> list[_Finding]:
+    """Whether it has been better, or in shadow, for long enough. A champion that should go is not waited for."""
+    findings = []
+    if better:
+        wins, needed = standing.wins + 1, settings.wins_needed
+        findings.append(
+            _Finding(wins >= needed, f"a challenger was better {wins} weeks running (at least {needed})")
+        )
+    if settings.shadow_weeks:
+        weeks, needed = standing.shadow_weeks, settings.shadow_weeks
+        findings.append(
+            _Finding(weeks >= needed, f"{weeks} weeks in the champion's shadow (at least {needed})")
+        )
+    return findings
+
+
+def count_wins(decisions: Sequence[Mapping[str, Any]], *, champion_version: str) -> int:
+    """Weeks running, up to the last, that a challenger won against this champion and did not replace it.
+
+    Args:
+        decisions: of earlier weeks, oldest first: `champion_version`, and `won` as `PromotionDecision` has it.
+    """
+    wins = 0
+    for decision in reversed(decisions):
+        if decision["champion_version"] != champion_version or not decision["won"]:
+            break
+        wins += 1
+    return wins
 
 
 def _list_values(
     challenger: GateValues,
     champion: GateValues | None,
-    gain: Gain | None,
-    champion_age_days: float | None,
-    share_moved: float | None,
+    standing: Standing | None,
     data_fault: str | None,
+    *,
+    won: bool,
 ) -> dict[str, Any]:
+    gain = standing.gain if standing else None
     compared = {name: _clean(getattr(gain, name, None)) for name in ("gain", "low", "detectable")}
+    known = ("champion_age_days", "share_moved", "share_drifted", "wins", "shadow_weeks")
     return {
         "challenger": challenger.to_dict(),
         "champion": champion.to_dict() if champion else None,
         **compared,
-        "champion_age_days": _clean(champion_age_days),
-        "share_moved": _clean(share_moved),
+        **{name: _clean(getattr(standing, name, None)) for name in known},
         "data_fault": data_fault,
+        "won": won,
     }
 
 
@@ -271,8 +367,8 @@ def _clean(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _is_number(value: float) -> bool:
-    return math.isfinite(value)
+def _is_number(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def _write(value: float, unit: str) -> str:

@@ -107,6 +107,16 @@ def suggest_recipe(
     return Recipe(algorithm, grid[place], replace(PREPARATIONS[preparation], **handling))
 
 
+def is_offered(
+    recipe: Recipe, *, algorithms: Sequence[str], allowed: Sequence[str], handling: Mapping[str, Any]
+) -> bool:
+    """Whether `suggest_recipe`, given the same, could draw this algorithm with this preparation."""
+    if recipe.algorithm not in algorithms:
+        return False
+    suited = list_preparations(recipe.algorithm, allowed)
+    return recipe.preparation in [replace(PREPARATIONS[name], **handling) for name in suited]
+
+
 def identify_recipe(recipe: Recipe) -> str:
     """A text that is the same for the same recipe."""
     return json.dumps(recipe.to_dict(), sort_keys=True)

@@ -21,6 +21,7 @@ from models.examination import Examiner
 from models.recipes import (
     Recipe,
     identify_recipe,
+    is_offered,
     list_allowed,
     list_openings,
     suggest_recipe,
@@ -89,6 +90,7 @@ def search_recipes(
     outcomes: pd.DataFrame | None,
     settings: TrainingSettings,
     segment_size: int = 0,
+    incumbent: Recipe | None = None,
     seed: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SearchResult:
@@ -103,6 +105,7 @@ def search_recipes(
         factors: one row a customer_id, float64.
         past_factors: the same factors a while ago, `outcomes` what (some of) these customers did since.
         segment_size: the least number of customers in a segment, beside the least share.
+        incumbent: the champion's recipe. It is tried first, and chosen unless another clearly separates better.
         seed: in place of the one in `settings`.
         progress: is told what is being tried.
 
@@ -132,7 +135,7 @@ def search_recipes(
             bootstrap_sample=settings.bootstrap_sample,
             seed=settings.seed,
         )
-        search = _Search(examiner, settings, tell=progress or (lambda _message: None))
+        search = _Search(examiner, settings, incumbent=incumbent, tell=progress or (lambda _message: None))
         search.draw_recipes()
         best = search.find_winner()
         return _conclude(search, best)
@@ -153,12 +156,22 @@ class _Search:
     """A search under way: candidates by recipe, each replaced as more is known of it."""
 
     def __init__(
-        self, examiner: Examiner, settings: TrainingSettings, *, tell: Callable[[str], None]
+        self,
+        examiner: Examiner,
+        settings: TrainingSettings,
+        *,
+        incumbent: Recipe | None,
+        tell: Callable[[str], None],
     ) -> None:
         self.examiner, self.settings, self.tell = examiner, settings, tell
         self.allowed = list_allowed(
             settings.algorithms, settings.preparations, foretelling=examiner.evidence.foretelling
         )
+        self.incumbent = incumbent
+        if incumbent and not is_offered(
+            incumbent, algorithms=settings.algorithms, allowed=self.allowed, handling=settings.handling
+        ):
+            self.incumbent = None
         self.found: dict[str, Candidate] = {}
         self.stopped = False
 
@@ -172,6 +185,8 @@ class _Search:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         settings = self.settings
+        if self.incumbent is not None:
+            self._screen(self.incumbent, f"the champion's {self.incumbent.algorithm}")
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=settings.seed)
         )
@@ -188,7 +203,7 @@ class _Search:
         Where none does, the one that came nearest. Those after it in rank are not asked for structure when a whole
         round of finalists had none: who asks often enough is told yes by chance.
         """
-        waiting = sorted(self._list_open(), key=lambda c: -c.promise)
+        waiting = sorted(self._list_open(), key=lambda c: (c.recipe != self.incumbent, -c.promise))
         stable: list[Candidate] = []
         while waiting and not stable and not any(c.structure for c in self.found.values()):
             finalists: list[Candidate] = []
@@ -198,7 +213,7 @@ class _Search:
             stable = self._walk(finalists)
         if not stable:
             return find_most_stable(list(self.found.values()))
-        return stable[0] if stable[0].separation else find_most_stable(stable)
+        return stable[0] if stable[0].separation else find_most_stable(stable, incumbent=self.incumbent)
 
     def _try(self, trial: Trial) -> float:
         from optuna import TrialPruned
@@ -212,14 +227,17 @@ class _Search:
             segments=range(settings.segments_min, settings.segments_max + 1),
             customers=len(self.examiner.evidence.screened),
         )
-        key = identify_recipe(recipe)
-        if key not in self.found:
-            self.tell(f"training: trying {recipe.algorithm}, trial {trial.number + 1} of {settings.trials}")
-            self.found[key] = self.examiner.screen(recipe)
-        candidate = self.found[key]
+        candidate = self._screen(recipe, f"{recipe.algorithm}, trial {trial.number + 1} of {settings.trials}")
         if candidate.reason or np.isnan(candidate.promise):
             raise TrialPruned(candidate.reason)
         return candidate.promise
+
+    def _screen(self, recipe: Recipe, name: str) -> Candidate:
+        key = identify_recipe(recipe)
+        if key not in self.found:
+            self.tell(f"training: trying {name}")
+            self.found[key] = self.examiner.screen(recipe)
+        return self.found[key]
 
     def _list_open(self) -> list[Candidate]:
         return [c for c in self.found.values() if not c.reason and not np.isnan(c.promise)]
@@ -229,7 +247,7 @@ class _Search:
         stable: list[Candidate] = []
         while finalists and not (stable and stable[0].separation):
             # Who is close to the best depends on who is left.
-            first = rank_candidates(finalists)[0]
+            first = rank_candidates(finalists, incumbent=self.incumbent)[0]
             finalists = [c for c in finalists if c is not first]
             self.tell(f"training: resampling {first.name}")
             examined = self._replace(first, self.examiner.resample)
@@ -261,7 +279,8 @@ def _conclude(search: _Search, best: Candidate) -> SearchResult:
     if best.admissible:
         result = replace(_measure_finally(result, examiner), warning=_warn_of_shape(examiner, best))
     lack = _find_lack(result)
-    result = replace(result, best=replace(best, reason=lack), sentence=lack or _explain(result, others))
+    sentence = lack or _explain(result, others, incumbent=search.incumbent)
+    result = replace(result, best=replace(best, reason=lack), sentence=sentence)
     if result.stopped:
         sentence = f"{result.sentence}; the time limit ended the search early"
         result = replace(result, sentence=sentence)
@@ -304,12 +323,15 @@ def _warn_of_shape(examiner: Examiner, best: Candidate) -> str:
     return check_sphericity(points, labels, seed=examiner.seed).warning
 
 
-def _explain(result: SearchResult, others: Sequence[Candidate]) -> str:
+def _explain(result: SearchResult, others: Sequence[Candidate], *, incumbent: Recipe | None) -> str:
     best = result.best
     tried = f"of {len(others) + 1} candidates"
+    stays = best.recipe == incumbent
     if best.separation is None:
+        why = "is the champion's recipe and stable" if stays else "was the most stable"
+        ties = "" if stays else ", silhouette breaking ties"
         return (
-            f"{best.name} was the most stable ({best.stability_mean:.2f}) {tried}, silhouette breaking ties; "
+            f"{best.name} {why} ({best.stability_mean:.2f}) {tried}{ties}; "
             f"{result.silence or 'what customers did afterwards could not be compared'}"
         )
     stable = [c for c in others if c.separation and not c.reason]
@@ -317,6 +339,8 @@ def _explain(result: SearchResult, others: Sequence[Candidate]) -> str:
     why = (
         "separates best"
         if top is best
+        else f"is the champion's recipe, and none separates clearly better (best: {top.name}, {top.score:.2f}),"
+        if stays
         else f"is the simplest of those that separate as well as the best ({top.name}, {top.score:.2f})"
     )
     final = "" if result.separation is None else f", {result.score:.2f} on customers set aside"

@@ -11,6 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.clusterers import OUTLIER, FittedClusterer, load_clusterers
+from models.draws import draw_customers
 from models.outliers import DORMANT_SEGMENT, OUTLIER_SEGMENT, SPLIT_NAMES, OutlierSplit, learn_split
 from models.preparation import Past, Preparation
 from models.reasons import REASONS, Centres, find_centres, rank_reasons
@@ -204,6 +205,7 @@ def fit_segmenter(
     seed: int,
     names: Mapping[int, str] | None = None,
     past: Past | None = None,
+    earlier: pd.Series | None = None,
 ) -> Segmenter:
     """Fit a recipe. Segments are numbered 1, 2, … from the largest; outliers are segments 0 and −1.
 
@@ -214,6 +216,8 @@ def fit_segmenter(
         factors: one row a customer_id, float64.
         names: names of the segments, if they have any.
         past: earlier customers and their outcomes, for a recipe whose projection is learnt from them.
+        earlier: the segments an earlier model has these customers in; an algorithm that can begins with them
+            (a warm start), so that what has not changed stays as it is.
 
     Raises:
         NoVariation: all customers look the same.
@@ -223,8 +227,13 @@ def fit_segmenter(
     sample = draw_customers(factors, FITTING_ROWS, seed=seed)
     with threadpool_limits(1):
         preparation = Preparation(recipe.preparation, seed=seed).fit(sample, past)
-        weighted = preparation.weigh(sample[~preparation.find_apart(sample)])
-        clusterer = build_clusterer(recipe, seed=seed).fit(preparation.project(weighted))
+        inside = sample[~preparation.find_apart(sample)]
+        weighted = preparation.weigh(inside)
+        points, clusterer = preparation.project(weighted), build_clusterer(recipe, seed=seed)
+        if earlier is None:
+            clusterer.fit(points)
+        else:
+            clusterer.resume(points, _number_groups(earlier, inside.index))
     labels, counts = np.unique(clusterer.labels_[clusterer.labels_ != OUTLIER], return_counts=True)
     by_size = labels[np.lexsort((labels, -counts))]
     ids = {int(label): number for number, label in enumerate(by_size, start=1)}
@@ -239,12 +248,9 @@ def fit_segmenter(
     return fitted.rename(names or {})
 
 
-def draw_customers(factors: pd.DataFrame, most: int, *, seed: int) -> pd.DataFrame:
-    """All customers, or `most` of them drawn at random, in the order given."""
-    if len(factors) <= most:
-        return factors
-    chosen = np.random.default_rng(seed).choice(len(factors), most, replace=False)
-    return factors.iloc[np.sort(chosen)]
+def _number_groups(earlier: pd.Series, customers: pd.Index) -> np.ndarray:
+    known = earlier.reindex(customers)
+    return known.where(known > OUTLIER_SEGMENT).fillna(OUTLIER).to_numpy(int)
 
 
 def build_clusterer(recipe: Recipe, *, seed: int) -> FittedClusterer:

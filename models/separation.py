@@ -16,6 +16,8 @@ Split = tuple[np.ndarray, np.ndarray]
 OUTCOME_MIN = 100
 CEILING_MIN = 0.02
 BATCH_CELLS = 2_000_000
+RESAMPLES = 1000
+LEVEL, POWER = 0.05, 0.80
 PERMUTATIONS = 499
 QUINTILES = 5
 RFM = ("days_since_last_purchase", "orders_lifetime", "revenue_lifetime")
@@ -171,39 +173,32 @@ def measure_beyond_rfm(label: Label, factors: pd.DataFrame, yardstick: Yardstick
     return float((lead / np.maximum(totals, 1e-12)).mean())
 
 
-def compare_separation(
-    challenger: pd.Series,
-    champion: pd.Series,
-    outcomes: pd.DataFrame,
-    *,
-    folds: int = 5,
-    resamples: int = 500,
-    seed: int,
-) -> SeparationGain | None:
-    """The gain in R² on the customers all three know, segments as given, mean over outcomes.
+def is_clearly_better(one: Separation, other: Separation, *, among: int) -> bool:
+    """Whether its lead is more than chance gives the best of so many: one-sided 5 %, divided among them."""
+    lead = one.parts - other.parts
+    bound = NormalDist().inv_cdf(1 - LEVEL / max(among, 1)) * float(lead.std(ddof=1)) * np.sqrt(len(lead))
+    return float(lead.sum()) > bound
 
-    A paired bootstrap over customers (Efron & Tibshirani 1993, chapter 13) gives its error; segment means stay
-    as learnt on the other folds. None where no outcome could be used.
+
+def compare_separation(
+    challenger: Separation, champion: Separation, *, resamples: int = RESAMPLES, seed: int
+) -> SeparationGain:
+    """The gain in score of one over the other, both measured by one yardstick.
+
+    A paired bootstrap over customers (Efron & Tibshirani 1993, chapter 13) gives its error; what was learnt on the
+    other folds, and the variance that each outcome's R² is measured against, stay as they are.
     """
-    common = challenger.index.intersection(champion.index).intersection(outcomes.index)
-    usable, _left_out = select_usable(outcomes.loc[common])
-    if usable.empty:
-        return None
-    values = usable.to_numpy(np.float64)
-    new, totals = _measure_errors(challenger.loc[common].to_numpy(), values, folds=folds, seed=seed)
-    old, _same = _measure_errors(champion.loc[common].to_numpy(), values, folds=folds, seed=seed)
-    saved, totals = np.nan_to_num(old - new), np.nan_to_num(totals)
-    gain = float((saved.sum(axis=0) / totals.sum(axis=0)).mean())
-    rng = np.random.default_rng([seed, 1])
-    batch = max(1, BATCH_CELLS // len(common))
-    draws = [
-        _resample_gain(saved, totals, min(batch, resamples - done), rng)
-        for done in range(0, resamples, batch)
-    ]
+    ahead = challenger.parts - champion.parts
+    ahead = ahead[(challenger.parts != 0) | (champion.parts != 0)]  # those not judged have no part
+    rng, draws = np.random.default_rng(seed), []
+    batch = max(1, BATCH_CELLS // max(len(ahead), 1))
+    for done in range(0, resamples, batch):
+        size = min(batch, resamples - done)
+        draws.append(rng.multinomial(len(ahead), np.full(len(ahead), 1 / len(ahead)), size=size) @ ahead)
     gains = np.concatenate(draws)
     error = float(gains.std(ddof=1))
-    found = NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.80)
-    return SeparationGain(gain, error, float(np.quantile(gains, 0.05)), found * error)
+    found = NormalDist().inv_cdf(1 - LEVEL) + NormalDist().inv_cdf(POWER)
+    return SeparationGain(float(ahead.sum()), error, float(np.quantile(gains, LEVEL)), found * error)
 
 
 def select_usable(outcomes: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -281,22 +276,3 @@ def _indicate_quintiles(values: pd.DataFrame, train: np.ndarray) -> np.ndarray:
 def _measure_misfit(X: np.ndarray, outcome: np.ndarray, learn: np.ndarray, judge: np.ndarray) -> float:
     weights = np.linalg.lstsq(X[learn], outcome[learn], rcond=None)[0]
     return float(((outcome[judge] - X[judge] @ weights) ** 2).sum())
-
-
-def _measure_errors(
-    labels: np.ndarray, values: np.ndarray, *, folds: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Squared errors of the segment's and of everybody's mean, learnt on the other folds; NaN as given."""
-    errors, totals = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
-    for train, test in split_customers(len(values), folds=folds, seed=seed):
-        errors[test] = (values[test] - _average(labels[train], values[train], labels[test])) ** 2
-        nobody = np.zeros(len(train)), np.zeros(len(test))
-        totals[test] = (values[test] - _average(nobody[0], values[train], nobody[1])) ** 2
-    return errors, totals
-
-
-def _resample_gain(saved: np.ndarray, totals: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Gains of `count` bootstrap samples: customers weighted by how often they are drawn."""
-    weights = rng.multinomial(len(saved), np.full(len(saved), 1 / len(saved)), size=count)
-    means: np.ndarray = ((weights @ saved) / np.maximum(weights @ totals, 1e-12)).mean(axis=1)
-    return means

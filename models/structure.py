@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from models.draws import draw_customers
 from models.preparation import NoVariation, Past, Preparation, PreparationOptions
 from models.quality import measure_silhouette
 from models.recipes import Recipe
-from models.segmenter import build_clusterer, draw_customers
+from models.segmenter import build_clusterer
 
 SAMPLE = 1000
 CLOUDS = 19

@@ -61,6 +61,11 @@ class TrainingSettings(BaseModel):
         """How every preparation treats factors, as options of `PreparationOptions`."""
         return {option: getattr(self, option) for option in HANDLING}
 
+    @property
+    def foretells(self) -> bool:
+        """Whether recipes are tried that learn from what customers did after an earlier day."""
+        return any(name not in UNSUPERVISED for name in self.preparations)
+
     @model_validator(mode="after")
     def _fits_together(self) -> TrainingSettings:
         if self.segments_max < self.segments_min:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -32,6 +33,12 @@ class DriftWatch:
     def data_fault(self) -> str | None:
         """Why this week's data may not be learnt from, if so."""
         return self.decision.reasons[0] if self.decision.decision == "data_fault" else None
+
+    def share_of(self, inputs: Collection[str]) -> float | None:
+        """The share of a model's inputs that have drifted; None where nothing was measured."""
+        if self.measurement is None or not inputs:
+            return None
+        return len(set(self.decision.drifted) & set(inputs)) / len(inputs)
 
     def to_dict(self) -> dict[str, Any]:
         return {

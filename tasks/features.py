@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.draws import leave_held_out
 from models.factors import CUSTOMER_COLUMNS, compute_factors
 from models.outcomes import compute_outcomes
 from models.own_factors import OwnFactor, build_families
@@ -29,12 +30,14 @@ MONTH, SHORTEST = 30, 14
 class History:
     """The factors a horizon ago and what those customers did since; None where the shop is too young.
 
-    `factors` and `outcomes` are indexed by customer_id.
+    `factors` and `outcomes` are indexed by customer_id. `earlier` is the same a horizon before that, where it was
+    asked for.
     """
 
     factors: pd.DataFrame | None
     outcomes: pd.DataFrame | None
     days: int
+    earlier: Past | None = None
 
     @property
     def past(self) -> Past | None:
@@ -42,6 +45,13 @@ class History:
         if self.factors is None or self.outcomes is None:
             return None
         return Past(self.factors, self.outcomes)
+
+    def leave_held_out(self) -> History:
+        """Of the customers that may be learnt from only."""
+        if self.past is None:
+            return self
+        kept = self.past.keep(leave_held_out(self.past.factors).index)
+        return replace(self, factors=kept.factors, outcomes=kept.outcomes)
 
 
 @task(name="compute factors", cache_policy=NO_CACHE, persist_result=False)
@@ -73,13 +83,30 @@ def compute_features(
     return factors
 
 
+def read_newest_features(lake: Lake) -> tuple[date, pd.DataFrame]:
+    """The newest day that factors were computed of, and these by customer_id."""
+    features = lake.table("features")
+    newest: date = features.as_of.max().to_pyarrow().as_py()
+    rows = features.filter(features.as_of == ibis.literal(newest)).drop("as_of").order_by("customer_id")
+    return newest, rows.to_pandas().set_index("customer_id")
+
+
 @task(name="look back", cache_policy=NO_CACHE, persist_result=False)
 def compute_history(
-    lake: Lake, *, as_of: date, days: int, consent_default: bool, own: Sequence[OwnFactor] = ()
+    lake: Lake,
+    *,
+    as_of: date,
+    days: int,
+    consent_default: bool,
+    own: Sequence[OwnFactor] = (),
+    twice: bool = False,
 ) -> History:
     """The same factors `days` ago, and what those customers have done since.
 
     A shop too young for that looks back as far as leaves it a month to compute factors from, if that is two weeks.
+
+    Args:
+        twice: look back as far again from there, for recipes that learn from outcomes and are judged by later ones.
     """
     rollups = read_rollups(lake)
     first: Any = rollups.activity.day.min().execute()
@@ -88,12 +115,18 @@ def compute_history(
         get_logger().info("the shop's data is too young to look back %d days", days)
         return History(None, None, days)
     days = min(days, age - MONTH)
-    past = as_of - timedelta(days=days)
-    customers = list_customers(lake, rollups, as_of=past, consent_default=consent_default)
-    table = compute_factors(rollups, as_of=past, customers=customers, own=build_families(own))
-    factors = _by_customer(table)
-    outcomes = _by_customer(compute_outcomes(rollups, after=past, until=as_of, customers=customers))
-    return History(factors, outcomes.loc[factors.index], days)
+
+    def look_back(until: date) -> Past:
+        after = until - timedelta(days=days)
+        customers = list_customers(lake, rollups, as_of=after, consent_default=consent_default)
+        table = compute_factors(rollups, as_of=after, customers=customers, own=build_families(own))
+        factors = _by_customer(table)
+        outcomes = _by_customer(compute_outcomes(rollups, after=after, until=until, customers=customers))
+        return Past(factors, outcomes.loc[factors.index])
+
+    past = look_back(as_of)
+    earlier = look_back(as_of - timedelta(days=days)) if twice and age - MONTH >= 2 * days else None
+    return History(past.factors, past.outcomes, days, earlier)
 
 
 def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:

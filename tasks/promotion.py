@@ -8,18 +8,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import pandas as pd
-import pyarrow
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.promotion import GateValues, PromotionDecision, PromotionSettings, decide_promotion
+from models.contest import Contender, contest_separation
+from models.promotion import (
+    GateValues,
+    PromotionDecision,
+    PromotionSettings,
+    Standing,
+    count_wins,
+    decide_promotion,
+)
 from models.segmenter import Segmenter
-from models.separation import SeparationGain, compare_separation
+from models.separation import SeparationGain
+from tasks.decisions import (
+    ROLLBACK,
+    find_champion_after,
+    find_champion_before,
+    find_decision,
+    find_later_week,
+    list_promotions,
+    list_wins,
+    record_promotion,
+)
+from tasks.drift import DriftWatch
 from tasks.features import History
 from tasks.lake import Lake
 from tasks.logs import get_logger
@@ -30,26 +48,36 @@ from tasks.registry import (
     promote_version,
     repair_aliases,
     rollback_champion,
+    tag_version,
 )
-from tasks.training import Challenger
+from tasks.training import Challenger, measure_shape
 
-_PROMOTIONS = pyarrow.schema(
-    [
-        ("decided_at", pyarrow.timestamp("us", "UTC")),
-        ("as_of", pyarrow.date32()),
-        ("decision", pyarrow.string()),
-        ("reasons", pyarrow.string()),
-        ("challenger_version", pyarrow.string()),
-        ("champion_version", pyarrow.string()),
-        ("previous_version", pyarrow.string()),
-        ("snapshot_id", pyarrow.string()),
-        ("gates", pyarrow.string()),
-    ]
-)
+WEEK = 7
 
 
 class NoChampionError(LookupError):
     """There is no model to score with."""
+
+
+class ChampionUnfitError(ValueError):
+    """The champion cannot be used on this week's customers, or these are not to be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a week decides about its challenger, before it is put on record.
+
+    Attributes:
+        promote: whether the challenger takes over.
+        values: every number the rules looked at.
+        standing_version: the champion by a decision that stands already; None if this one is new.
+    """
+
+    decision: str
+    promote: bool
+    reasons: tuple[str, ...]
+    values: Mapping[str, Any]
+    standing_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +88,7 @@ class Promotion:
         segmenter: the model that is champion after it.
         states: what became of the segments, by id.
         champion_version: its version.
+        values: every number the rules looked at.
     """
 
     decision: str
@@ -67,20 +96,15 @@ class Promotion:
     champion_version: str
     segmenter: Segmenter
     states: Mapping[int, str]
+    values: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "decision": self.decision,
             "reasons": list(self.reasons),
             "champion_version": self.champion_version,
+            "gates": dict(self.values),
         }
-
-
-def list_promotions(lake: Lake) -> pd.DataFrame:
-    """Every decision on record, oldest first."""
-    if not lake.has("promotions"):
-        return _PROMOTIONS.empty_table().to_pandas()
-    return lake.table("promotions").order_by("decided_at").to_pandas()
 
 
 def load_current_champion(registry: Registry) -> LoadedModel:
@@ -97,15 +121,55 @@ def load_current_champion(registry: Registry) -> LoadedModel:
 
 @task(name="load champion", cache_policy=NO_CACHE, persist_result=False)
 def load_champion(lake: Lake, registry: Registry, *, as_of: date) -> LoadedModel | None:
-    """The champion as the week to `as_of` found it: a second run for a week sees what the first one saw."""
-    decisions = list_promotions(lake)
-    if decisions.empty:
-        return None
-    this_week = decisions[pd.to_datetime(decisions["as_of"]).dt.date == as_of]
-    version = (
-        this_week["previous_version"].iloc[0] if len(this_week) else decisions["champion_version"].iloc[-1]
-    )
-    return None if pd.isna(version) else load_segmenter(registry, str(version))
+    """The champion as the week to `as_of` found it: a second run for a week sees what the first one saw.
+
+    Raises:
+        NoChampionError: it is on record, and the registry does not have it.
+    """
+    version = find_champion_before(list_promotions(lake), as_of=as_of)
+    return None if version is None else _load_version(registry, version)
+
+
+def _load_version(registry: Registry, version: str) -> LoadedModel:
+    found = load_segmenter(registry, version)
+    if found is None:
+        raise NoChampionError(
+            f"model version {version} is champion by the record, but the registry does not have it; restore the "
+            "registry, or go back with `segmentwerk rollback`"
+        )
+    return found
+
+
+def check_champion(
+    champion: LoadedModel | None,
+    factors: pd.DataFrame,
+    *,
+    reference: pd.DataFrame | None,
+    population_min: float,
+) -> None:
+    """Make sure that the champion can place these customers, and that they are not a fraction of the usual ones.
+
+    Args:
+        reference: the customers it was trained on.
+        population_min: the least number of customers, as a share of those.
+
+    Raises:
+        ChampionUnfitError: it knows factors that these do not have, or they are too few.
+    """
+    if champion is None:
+        return
+    missing = [name for name in champion.segmenter.factors if name not in factors.columns]
+    if missing:
+        raise ChampionUnfitError(
+            f"the champion (version {champion.version}) needs {', '.join(missing)}, which this week's factors do not "
+            "have: put it back in [features] of the configuration"
+        )
+    usual = 0 if reference is None else len(reference)
+    if len(factors) < population_min * usual:
+        raise ChampionUnfitError(
+            f"only {len(factors):,} customers, the champion was trained on {usual:,}: has everything been delivered? "
+            "If the shop is really so much smaller now, lower population_min in [promotion]"
+        )
 
 
 @task(name="judge challenger", cache_policy=NO_CACHE, persist_result=False)
@@ -113,131 +177,143 @@ def judge_challenger(
     lake: Lake,
     challenger: Challenger,
     champion: LoadedModel | None,
+    factors: pd.DataFrame,
     history: History,
     *,
     as_of: date,
-    data_fault: str | None,
+    drift: DriftWatch,
     settings: PromotionSettings,
-) -> Promotion:
-    """Decide and put the decision on record; a decision on record for the same snapshot stands.
-
-    Raises:
-        NoChampionError: there is no champion, and the challenger may not become one.
-    """
-    decided = _find_decision(lake, snapshot_id=challenger.snapshot_id)
-    if decided is None:
-        gain = _measure_gain(challenger, champion, history)
-        decision = decide_promotion(
-            challenger.gates,
-            _read_gates(champion),
-            gain=gain,
-            champion_age_days=_age(champion, as_of=as_of),
-            share_moved=challenger.lineage.moved if champion else None,
-            data_fault=data_fault,
-            settings=settings,
-        )
-        _record(lake, decision, challenger, champion, as_of=as_of)
-        verdict, reasons = decision.decision, decision.reasons
-    else:
-        verdict, reasons = decided["decision"], tuple(json.loads(decided["reasons"]))
-    get_logger().info("promotion: %s, %s", verdict, reasons[0])
-    return _carry_over(verdict, reasons, challenger, champion)
-
-
-def _carry_over(
-    verdict: str, reasons: tuple[str, ...], challenger: Challenger, champion: LoadedModel | None
-) -> Promotion:
-    if verdict in ("first", "promote"):
-        states = challenger.lineage.states
-        return Promotion(verdict, reasons, challenger.version, challenger.segmenter, states)
-    if champion is None:
-        raise NoChampionError(f"no model can be used: {'; '.join(reasons[:3])}")
-    return Promotion(verdict, reasons, champion.version, champion.segmenter, {})
-
-
-def _find_decision(lake: Lake, *, snapshot_id: str) -> dict[str, Any] | None:
+) -> Verdict:
+    """Judge by every rule; a decision on record for the same customers stands."""
     decisions = list_promotions(lake)
-    found = decisions[decisions["snapshot_id"] == snapshot_id]
-    return None if found.empty else {str(k): v for k, v in found.iloc[-1].to_dict().items()}
+    on_record = find_decision(decisions, snapshot_id=challenger.snapshot_id)
+    if on_record is not None:
+        verdict = _repeat(decisions, on_record)
+    else:
+        decided = _judge(
+            decisions, challenger, champion, factors, history, as_of=as_of, drift=drift, settings=settings
+        )
+        verdict = Verdict(decided.decision, decided.promote, decided.reasons, decided.values)
+    get_logger().info("promotion: %s, %s", verdict.decision, verdict.reasons[0])
+    return verdict
 
 
-def _measure_gain(
-    challenger: Challenger, champion: LoadedModel | None, history: History
-) -> SeparationGain | None:
-    """Both models place the customers of a horizon ago; what these did since says which tells them apart better."""
-    if champion is None or history.factors is None or history.outcomes is None:
-        return None
-    labels = [
-        model.assign(history.factors)["segment_id"] for model in (challenger.segmenter, champion.segmenter)
-    ]
-    return compare_separation(labels[0], labels[1], history.outcomes, seed=0)
+def keep_champion(verdict: Verdict, *, reason: str) -> Verdict:
+    """The same verdict with the champion staying, for a reason of the owner's."""
+    return replace(verdict, decision="keep", promote=False, reasons=(reason, *verdict.reasons))
 
 
-def _read_gates(champion: LoadedModel | None) -> GateValues | None:
-    """The champion's gates as measured at its training; a champion without any passes none."""
-    if champion is None or champion.gates is not None:
-        return champion.gates if champion else None
-    unknown = float("nan")
-    return GateValues(
-        segments=2, smallest_share=unknown, outlier_share=unknown, stability=unknown, stability_min=unknown
-    )
-
-
-def _age(champion: LoadedModel | None, *, as_of: date) -> float | None:
-    return None if champion is None else float((as_of - date.fromisoformat(champion.tags["as_of"])).days)
-
-
-def _record(
+@task(name="record verdict", cache_policy=NO_CACHE, persist_result=False)
+def record_verdict(
     lake: Lake,
-    decision: PromotionDecision,
+    registry: Registry,
+    verdict: Verdict,
     challenger: Challenger,
     champion: LoadedModel | None,
     *,
     as_of: date,
-) -> None:
+) -> Promotion:
+    """Put a new verdict on record, and say which model places customers by it.
+
+    Raises:
+        NoChampionError: there is no champion, and the challenger may not become one.
+    """
     before = champion.version if champion else None
-    record_promotion(
-        lake,
-        as_of=as_of,
-        decision=decision.decision,
-        reasons=decision.reasons,
-        challenger_version=challenger.version,
-        champion_version=challenger.version if decision.promote else before,
-        previous_version=before,
-        snapshot_id=challenger.snapshot_id,
-        gates=decision.values,
+    after = verdict.standing_version or (challenger.version if verdict.promote else before)
+    if verdict.standing_version is None:
+        decisions = list_promotions(lake)
+        overtaken = find_later_week(decisions, as_of=as_of) is not None
+        record_promotion(
+            lake, as_of=as_of, decision=verdict.decision, reasons=verdict.reasons,
+            challenger_version=challenger.version,
+            champion_version=decisions["champion_version"].iloc[-1] if overtaken else after,
+            previous_version=before, snapshot_id=challenger.snapshot_id, gates=verdict.values,
+        )  # fmt: skip
+    if after is None:
+        raise NoChampionError(f"no model can be used: {'; '.join(verdict.reasons[:3])}")
+    known = {challenger.version: challenger.segmenter} | ({before: champion.segmenter} if champion else {})
+    segmenter = known[after] if after in known else _load_version(registry, after).segmenter
+    states = challenger.lineage.states if after == challenger.version else {}
+    return Promotion(verdict.decision, verdict.reasons, after, segmenter, states, verdict.values)
+
+
+def _repeat(decisions: pd.DataFrame, on_record: pd.Series) -> Verdict:
+    return Verdict(
+        decision=on_record["decision"],
+        promote=False,
+        reasons=tuple(json.loads(on_record["reasons"])),
+        values=json.loads(on_record["gates"]),
+        standing_version=find_champion_after(decisions, on_record),
     )
 
 
-def record_promotion(
-    lake: Lake,
+def _judge(
+    decisions: pd.DataFrame,
+    challenger: Challenger,
+    champion: LoadedModel | None,
+    factors: pd.DataFrame,
+    history: History,
     *,
     as_of: date,
-    decision: str,
-    reasons: tuple[str, ...],
-    challenger_version: str | None,
-    champion_version: str | None,
-    previous_version: str | None,
-    snapshot_id: str | None,
-    gates: Mapping[str, Any],
-) -> None:
-    """One row in `promotions`: the intent that `settle_promotions` carries out."""
-    row = {
-        "decided_at": datetime.now(UTC),
-        "as_of": as_of,
-        "decision": decision,
-        "reasons": json.dumps(reasons),
-        "challenger_version": challenger_version,
-        "champion_version": champion_version,
-        "previous_version": previous_version,
-        "snapshot_id": snapshot_id,
-        "gates": json.dumps(gates, sort_keys=True, default=str),
-    }
-    lake.append("promotions", pyarrow.Table.from_pylist([row], schema=_PROMOTIONS))
+    drift: DriftWatch,
+    settings: PromotionSettings,
+) -> PromotionDecision:
+    if champion is None:
+        return decide_promotion(
+            challenger.gates, None, standing=None, data_fault=drift.data_fault, settings=settings
+        )
+    gain, trouble = _measure_gain(challenger, champion, history, as_of=as_of)
+    standing = Standing(
+        gain=gain,
+        trouble=trouble,
+        champion_age_days=_age(champion, as_of=as_of),
+        share_moved=challenger.lineage.moved,
+        share_drifted=drift.share_of(champion.segmenter.factors),
+        wins=count_wins(list_wins(decisions, as_of=as_of), champion_version=champion.version),
+        shadow_weeks=(as_of - challenger.trained_on).days // WEEK,
+        decided_later=find_later_week(decisions, as_of=as_of),
+    )
+    return decide_promotion(
+        challenger.gates,
+        _measure_champion(champion, factors),
+        standing=standing,
+        data_fault=drift.data_fault,
+        settings=settings,
+    )
 
 
-def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> dict[str, Any]:
-    """Put on record that the previous champion comes back; `settle_promotions` carries it out.
+def _measure_gain(
+    challenger: Challenger, champion: LoadedModel, history: History, *, as_of: date
+) -> tuple[SeparationGain | None, str]:
+    """What customers of a horizon ago did since says which model tells them apart better; or why it cannot be said."""
+    if history.past is None:
+        return None, "the shop is too young to look at what customers did afterwards"
+    old_enough = _age(champion, as_of=as_of) >= history.days
+    sides = (
+        Contender(challenger.segmenter.recipe, challenger.seed),
+        Contender(champion.segmenter.recipe, champion.seed, champion.segmenter if old_enough else None),
+    )
+    try:
+        return contest_separation(*sides, history.past, earlier=history.earlier, seed=0), ""
+    except Exception as error:
+        return None, " ".join(str(error).split()) or type(error).__name__
+
+
+def _measure_champion(champion: LoadedModel, factors: pd.DataFrame) -> GateValues:
+    """The champion's sizes today, its stability as measured at its training; what is not known of it is NaN."""
+    unknown = float("nan")
+    known = champion.gates or GateValues(
+        segments=2, smallest_share=unknown, outlier_share=unknown, stability=unknown, stability_min=unknown
+    )
+    return replace(known, **measure_shape(champion.segmenter.assign(factors)))
+
+
+def _age(champion: LoadedModel, *, as_of: date) -> float:
+    return float((as_of - date.fromisoformat(champion.tags["as_of"])).days)
+
+
+def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> tuple[LoadedModel, dict[str, Any]]:
+    """Put on record that the previous champion comes back, and return it; `settle_promotions` carries it out.
 
     Raises:
         NoChampionError: there is no champion, or it is the first.
@@ -248,10 +324,10 @@ def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> dict[str
         raise NoChampionError("there is no previous champion to go back to; see `segmentwerk models`")
     reason = f"version {previous.version} was put back in place of version {current.version}"
     record_promotion(
-        lake, as_of=as_of, decision="rollback", reasons=(reason,), challenger_version=None,
+        lake, as_of=as_of, decision=ROLLBACK, reasons=(reason,), challenger_version=None,
         champion_version=previous.version, previous_version=current.version, snapshot_id=None, gates={},
     )  # fmt: skip
-    return {"decision": "rollback", "champion_version": previous.version, "reason": reason}
+    return previous, {"decision": ROLLBACK, "champion_version": previous.version, "reason": reason}
 
 
 @task(name="settle promotions", cache_policy=NO_CACHE, persist_result=False)
@@ -263,9 +339,15 @@ def settle_promotions(lake: Lake, registry: Registry) -> None:
         return
     last = decisions.iloc[-1]
     champion = load_segmenter(registry, "champion")
-    if champion is not None and champion.version == last["champion_version"]:
-        return
-    if last["decision"] == "rollback":
-        rollback_champion(registry)
-    else:
-        promote_version(registry, str(last["champion_version"]))
+    if champion is None or champion.version != last["champion_version"]:
+        if last["decision"] == ROLLBACK:
+            rollback_champion(registry)
+        else:
+            promote_version(registry, str(last["champion_version"]))
+    if not pd.isna(last["challenger_version"]):
+        reasons = json.loads(last["reasons"])
+        tag_version(
+            registry,
+            str(last["challenger_version"]),
+            {"decision": last["decision"], "decision_reason": reasons[0]},
+        )

@@ -13,7 +13,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version as package_version
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 MODEL = "segments"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+SEED_TAG = "seed"
+_HIGHEST_TAG = "highest_segment_id"
 _STATE = "state"
 _PREVIOUS_TAG, _ROLLED_BACK_TAG, _DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
 
@@ -78,6 +80,11 @@ class LoadedModel:
     version: str
     tags: Mapping[str, str]
     gates: GateValues | None
+
+    @property
+    def seed(self) -> int:
+        """What it was fitted with; early versions do not say, and were fitted with 0."""
+        return int(self.tags.get(SEED_TAG, "0"))
 
 
 def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Registry:
@@ -168,6 +175,7 @@ def register_segmenter(
             "algorithm": segmenter.recipe.algorithm,
             "code_version": package_version("segmentwerk"),
             "gates": json.dumps(gates.to_dict()),
+            _HIGHEST_TAG: str(max(segmenter.ids.values())),
             _DIGEST_TAG: digest_files(folder),
         }
         mlflow.set_tags({"as_of": str(as_of), "snapshot_id": snapshot_id})
@@ -304,6 +312,12 @@ def find_version(registry: Registry, snapshot_id: str) -> str | None:
     """The newest version that was trained on a snapshot; None if there is none."""
     found = (v for v in _list(_connect(registry)) if v.tags.get("snapshot_id") == snapshot_id)
     return next((str(version.version) for version in found), None)
+
+
+def find_highest_id(registry: Registry, versions: Collection[str]) -> int:
+    """The highest segment id that any of these versions has, as far as they say so; 0 if none does."""
+    found = _list(_connect(registry))
+    return max((int(v.tags.get(_HIGHEST_TAG, "0")) for v in found if str(v.version) in versions), default=0)
 
 
 def tag_version(registry: Registry, version: str, tags: Mapping[str, str]) -> None:

@@ -22,10 +22,10 @@ from models.naming import label_factor
 from models.segmenter import Segmenter
 from models.silhouettes import compute_silhouettes
 from monitoring.pages import ReportData
+from tasks.decisions import list_promotions
 from tasks.destinations import replace_file
 from tasks.drift import DriftWatch
 from tasks.lake import Lake
-from tasks.promotion import list_promotions
 from tasks.registry import Registry, load_segmenter
 from tasks.reports import PreparedReports, prepare_reports, publish_reports
 from tasks.scoring import Scored

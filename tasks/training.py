@@ -12,6 +12,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.candidates import INDICES
+from models.draws import leave_held_out
 from models.lineage import Lineage, match_segments, start_lineage
 from models.profiles import profile_segments
 from models.promotion import GateValues
@@ -20,11 +21,19 @@ from models.segmenter import Segmenter, fit_segmenter
 from models.structure import Structure
 from models.training_settings import TrainingSettings
 from monitoring.experiments.power import Design, Proportion, find_sample_size
+from tasks.decisions import list_promotions
 from tasks.features import History
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
-from tasks.registry import LoadedModel, Registry, find_version, register_segmenter
+from tasks.registry import (
+    SEED_TAG,
+    LoadedModel,
+    Registry,
+    find_highest_id,
+    find_version,
+    register_segmenter,
+)
 from tasks.scoring import VALUE_FACTOR
 from tasks.snapshots import identify_snapshot, store_snapshot
 
@@ -40,6 +49,8 @@ class Challenger:
         search: every candidate, and why this one won.
         lineage: what became of the champion's segments.
         outcome_days: how long what customers did afterwards was looked at.
+        seed: what it was fitted with.
+        trained_on: the last day of what it was fitted on.
     """
 
     segmenter: Segmenter
@@ -49,6 +60,8 @@ class Challenger:
     search: SearchResult
     lineage: Lineage
     outcome_days: int
+    seed: int
+    trained_on: date
 
     def to_dict(self) -> dict[str, Any]:
         search, best = self.search, self.search.best
@@ -91,26 +104,31 @@ def train_challenger(
     Raises:
         TooFewCustomers, NoVariation: there is nothing to cluster; the message says what would help.
     """
+    learning, past = leave_held_out(factors), history.leave_held_out()
     search = search_recipes(
-        factors,
-        past_factors=history.factors,
-        outcomes=history.outcomes,
+        learning,
+        past_factors=past.factors,
+        outcomes=past.outcomes,
         settings=settings,
         segment_size=size_segment(history, effect=settings.effect, experiment=experiment),
+        incumbent=champion.segmenter.recipe if champion else None,
         progress=report,
     )
     report("training: fitting the chosen recipe")
-    fitted = fit_segmenter(factors, recipe=search.winner, seed=settings.seed, past=history.past)
+    stays = champion is not None and champion.segmenter.recipe == search.winner
+    seed = champion.seed if champion and stays else settings.seed
+    placed = champion.segmenter.assign(factors)["segment_id"] if champion else None
+    fitted = fit_segmenter(learning, recipe=search.winner, seed=seed, past=past.past, earlier=placed)
     _log_preparation(fitted)
-    lineage = trace_lineage(lake, fitted, factors, champion, as_of=as_of)
-    segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
-    gates = measure_gates(search, segmenter.assign(factors))
     snapshot_id = identify_snapshot(
         factors,
         as_of=as_of,
         recipe=repr(search.winner.to_dict()),
         champion_version=champion.version if champion else None,
     )
+    lineage = trace_lineage(lake, registry, fitted, factors, placed, snapshot_id=snapshot_id)
+    segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
+    gates = measure_gates(search, segmenter.assign(factors))
     version = find_version(registry, snapshot_id)
     store_snapshot(lake, factors, snapshot_id=snapshot_id)
     if version is None:
@@ -125,12 +143,12 @@ def train_challenger(
             gates=gates,
             candidates=search.candidates,
             input_example=factors.head(5),
-            tags={"algorithm": search.winner.algorithm},
+            tags={"algorithm": search.winner.algorithm, SEED_TAG: str(seed)},
         )
     get_logger().info("challenger: version %s, %s", version, search.sentence)
     if search.warning:
         get_logger().warning("%s", search.warning)
-    return Challenger(segmenter, version, snapshot_id, gates, search, lineage, history.days)
+    return Challenger(segmenter, version, snapshot_id, gates, search, lineage, history.days, seed, as_of)
 
 
 def size_segment(history: History, *, effect: float | None, experiment: Design) -> int:
@@ -155,19 +173,39 @@ def _log_preparation(fitted: Segmenter) -> None:
 
 
 def trace_lineage(
-    lake: Lake, fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None, *, as_of: date
+    lake: Lake,
+    registry: Registry,
+    fitted: Segmenter,
+    factors: pd.DataFrame,
+    placed: pd.Series | None,
+    *,
+    snapshot_id: str,
 ) -> Lineage:
-    """Which of the champion's segments each new one is, on this week's customers."""
+    """Which of the champion's segments each new one is, on this week's customers.
+
+    Args:
+        placed: the champion's segment of each customer; None if there is no champion.
+    """
     labels = fitted.assign(factors)["segment_id"]
-    if champion is None:
+    if placed is None:
         return start_lineage(labels)
-    ids = [*champion.segmenter.ids.values()]
+    return match_segments(placed, labels, next_id=find_next_id(lake, registry, snapshot_id=snapshot_id))
+
+
+def find_next_id(lake: Lake, registry: Registry, *, snapshot_id: str) -> int:
+    """The first segment id that no customer has ever been in, and that no champion has ever had.
+
+    What was trained on this very snapshot does not count, so that a second run for a week gives the same ids.
+    """
+    own = find_version(registry, snapshot_id)
+    decisions = list_promotions(lake)
+    champions = {str(version) for version in decisions["champion_version"].dropna()} - {own}
+    used = [find_highest_id(registry, champions)]
     if lake.has("segment_profiles"):
-        # A second run for a week gives the ids the first one gave.
         profiles = lake.table("segment_profiles")
-        used = profiles.filter(profiles.as_of < as_of).segment_id.max().to_pyarrow().as_py()
-        ids.append(int(used or 0))
-    return match_segments(champion.segmenter.assign(factors)["segment_id"], labels, next_id=max(ids) + 1)
+        others = profiles if own is None else profiles.filter(profiles.model_version != own)
+        used.append(int(others.segment_id.max().to_pyarrow().as_py() or 0))
+    return max(used) + 1
 
 
 def name_segmenter(segmenter: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None) -> Segmenter:
@@ -184,15 +222,21 @@ def name_segmenter(segmenter: Segmenter, factors: pd.DataFrame, champion: Loaded
     return segmenter.rename(names, rules=rules)
 
 
+def measure_shape(assignment: pd.DataFrame) -> dict[str, Any]:
+    """Number and sizes of the segments customers are in, by their names in `GateValues`."""
+    sizes = assignment.loc[~assignment["is_outlier"], "segment_id"].value_counts()
+    return {
+        "segments": len(sizes),
+        "smallest_share": float(sizes.min() / len(assignment)) if len(sizes) else float("nan"),
+        "outlier_share": float(assignment["is_outlier"].mean()),
+    }
+
+
 def measure_gates(search: SearchResult, assignment: pd.DataFrame) -> GateValues:
-    """What the gate will look at, sizes counted on the customers the model was fitted on."""
-    inside = assignment.loc[~assignment["is_outlier"], "segment_id"]
-    sizes = inside.value_counts()
+    """What the gate will look at, sizes counted on this week's customers."""
     best = search.best
     return GateValues(
-        segments=len(sizes),
-        smallest_share=float(sizes.min() / len(assignment)) if len(sizes) else float("nan"),
-        outlier_share=float(assignment["is_outlier"].mean()),
+        **measure_shape(assignment),
         stability=best.stability_mean,
         stability_min=best.stability_min,
         separation=None if np.isnan(search.score) else search.score,

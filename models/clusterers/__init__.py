@@ -34,6 +34,13 @@ class FittedClusterer(ABC):
     def fit(self, X: np.ndarray) -> FittedClusterer:
         """Find the clusters of the rows of X."""
 
+    def resume(self, X: np.ndarray, labels: np.ndarray) -> FittedClusterer:  # noqa: ARG002 - for those that can
+        """Find them, beginning with the clusters an earlier model saw (−1: in none), where the algorithm can.
+
+        What cannot begin somewhere, or is to find another number of clusters, begins anew.
+        """
+        return self.fit(X)
+
     @abstractmethod
     def place(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Label and strength of membership (0–1) of each row, seen before or not."""

@@ -95,3 +95,8 @@ def limit_segments(X: np.ndarray, segments: int) -> int:
             f"{segments} segments need at least as many customers, there are {len(X)}; ask for fewer segments"
         )
     return min(segments, len(np.unique(X, axis=0)))
+
+
+def average_clusters(X: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The centre of each cluster, in order of its label; those in none (−1) do not count."""
+    return np.array([X[labels == label].mean(axis=0) for label in np.unique(labels[labels >= 0])])

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from models.clusterers import Clusterer, FittedClusterer
-from models.clusterers.distances import limit_segments
+from models.clusterers import OUTLIER, Clusterer, FittedClusterer
+from models.clusterers.distances import average_clusters, limit_segments
 
 Shape = Literal["full", "diag"]
 STARTS = 3
@@ -45,16 +45,37 @@ class GaussianMixtureClusterer(FittedClusterer):
         Raises:
             ValueError: fewer customers than segments.
         """
+        # Whole K-Means would cut long groups across, and EM stays with that.
+        return self._settle(X, n_init=STARTS, init_params="k-means++")
+
+    def resume(self, X: np.ndarray, labels: np.ndarray) -> GaussianMixtureClusterer:
+        """Begin with components as wide and as heavy as earlier clusters."""
+        groups = [X[labels == label] for label in np.unique(labels[labels != OUTLIER])]
+        if len(groups) != limit_segments(X, self.segments) or min(map(len, groups)) < 2:
+            return self.fit(X)
+        sizes = np.array([len(group) for group in groups])
+        spread = [np.cov(group, rowvar=False).reshape(X.shape[1], -1) for group in groups]
+        widths = np.array(spread) + _least_width(X) * np.eye(X.shape[1])
+        precisions = (
+            np.linalg.inv(widths) if self.shape == "full" else 1 / np.diagonal(widths, axis1=1, axis2=2)
+        )
+        return self._settle(
+            X,
+            means_init=average_clusters(X, labels),
+            weights_init=sizes / sizes.sum(),
+            precisions_init=precisions,
+        )
+
+    def _settle(self, X: np.ndarray, **start: Any) -> GaussianMixtureClusterer:
         from sklearn.mixture import GaussianMixture
 
         found = GaussianMixture(
             limit_segments(X, self.segments),
             covariance_type=self.shape,
-            n_init=STARTS,
-            init_params="k-means++",  # whole K-Means would cut long groups across, and EM stays with that
             max_iter=ITERATIONS,
-            reg_covar=max(LEAST_WIDTH * float(X.var(axis=0).mean()), 1e-9),
+            reg_covar=_least_width(X),
             random_state=self.seed,
+            **start,
         ).fit(X)
         self.weights_, self.means_ = found.weights_, found.means_
         self.scales_ = found.precisions_cholesky_
@@ -80,6 +101,10 @@ class GaussianMixtureClusterer(FittedClusterer):
         )
         odds = np.exp(logs - logs.max(axis=1, keepdims=True))
         return logs.argmax(axis=1), 1 / odds.sum(axis=1)
+
+
+def _least_width(X: np.ndarray) -> float:
+    return max(LEAST_WIDTH * float(X.var(axis=0).mean()), 1e-9)
 
 
 def _grid(segments: range, _customers: int) -> tuple[dict[str, Any], ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from models.clusterers import Clusterer, FittedClusterer
-from models.clusterers.distances import limit_segments, rank_distances
+from models.clusterers.distances import average_clusters, limit_segments, rank_distances
 
 STARTS = 8
 
@@ -26,10 +26,21 @@ class KMeansClusterer(FittedClusterer):
         Raises:
             ValueError: fewer customers than segments.
         """
+        return self._settle(X, init="k-means++", starts=STARTS)
+
+    def resume(self, X: np.ndarray, labels: np.ndarray) -> KMeansClusterer:
+        """Begin at the centres of earlier clusters."""
+        centres = average_clusters(X, labels)
+        if len(centres) != limit_segments(X, self.segments):
+            return self.fit(X)
+        return self._settle(X, init=centres, starts=1)
+
+    def _settle(self, X: np.ndarray, *, init: np.ndarray | str, starts: int) -> KMeansClusterer:
         from sklearn.cluster import KMeans
 
         segments = limit_segments(X, self.segments)
-        self.centres_ = KMeans(segments, n_init=STARTS, random_state=self.seed).fit(X).cluster_centers_
+        found = KMeans(segments, init=init, n_init=starts, random_state=self.seed).fit(X)
+        self.centres_ = found.cluster_centers_
         self.labels_ = self.predict(X)
         return self
 

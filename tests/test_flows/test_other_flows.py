@@ -7,8 +7,9 @@ import pytest
 from pydantic import SecretStr
 from test_flows.conftest import read_champion
 
+from tasks.decisions import record_promotion
 from tasks.lake import begin_run, open_lake, write_lake
-from tasks.promotion import load_current_champion, record_promotion, settle_promotions
+from tasks.promotion import load_current_champion, settle_promotions
 from tasks.pseudonyms import hash_identity, read_secret
 from tasks.registry import open_registry
 

@@ -11,8 +11,8 @@ from sklearn.metrics import adjusted_rand_score
 from models.identity import hash_key
 from models.simulation.events import SOURCES
 from models.simulation.mess import count_mess
+from tasks.decisions import list_promotions
 from tasks.lake import open_lake
-from tasks.promotion import list_promotions
 from tasks.pseudonyms import read_secret
 from tasks.registry import list_versions, open_registry
 
