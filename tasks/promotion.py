@@ -27,10 +27,13 @@ from tasks.registry import (
     LoadedModel,
     Registry,
     load_segmenter,
+    load_version,
     promote_version,
+    read_champion,
     repair_aliases,
     rollback_champion,
 )
+from tasks.registry_faults import RETRIES, RETRY_DELAYS, is_worth_retrying
 from tasks.training import Challenger
 
 _PROMOTIONS = pyarrow.schema(
@@ -95,7 +98,10 @@ def load_current_champion(registry: Registry) -> LoadedModel:
     return champion
 
 
-@task(name="load champion", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="load champion", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
 def load_champion(lake: Lake, registry: Registry, *, as_of: date) -> LoadedModel | None:
     """The champion as the week to `as_of` found it: a second run for a week sees what the first one saw."""
     decisions = list_promotions(lake)
@@ -105,7 +111,7 @@ def load_champion(lake: Lake, registry: Registry, *, as_of: date) -> LoadedModel
     version = (
         this_week["previous_version"].iloc[0] if len(this_week) else decisions["champion_version"].iloc[-1]
     )
-    return None if pd.isna(version) else load_segmenter(registry, str(version))
+    return None if pd.isna(version) else load_version(registry, str(version))
 
 
 @task(name="judge challenger", cache_policy=NO_CACHE, persist_result=False)
@@ -242,19 +248,23 @@ def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> dict[str
     Raises:
         NoChampionError: there is no champion, or it is the first.
     """
-    current = load_segmenter(registry, "champion")
+    # The present champion may be what is broken: its files are not looked at.
+    current = read_champion(registry)
     previous = load_segmenter(registry, "previous")
     if current is None or previous is None:
         raise NoChampionError("there is no previous champion to go back to; see `segmentwerk models`")
-    reason = f"version {previous.version} was put back in place of version {current.version}"
+    reason = f"version {previous.version} was put back in place of version {current}"
     record_promotion(
         lake, as_of=as_of, decision="rollback", reasons=(reason,), challenger_version=None,
-        champion_version=previous.version, previous_version=current.version, snapshot_id=None, gates={},
+        champion_version=previous.version, previous_version=current, snapshot_id=None, gates={},
     )  # fmt: skip
     return {"decision": "rollback", "champion_version": previous.version, "reason": reason}
 
 
-@task(name="settle promotions", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="settle promotions", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
 def settle_promotions(lake: Lake, registry: Registry) -> None:
     """Set the registry's aliases to what the last decision on record says; usually they are."""
     repair_aliases(registry)
@@ -262,8 +272,7 @@ def settle_promotions(lake: Lake, registry: Registry) -> None:
     if decisions.empty or pd.isna(decisions["champion_version"].iloc[-1]):
         return
     last = decisions.iloc[-1]
-    champion = load_segmenter(registry, "champion")
-    if champion is not None and champion.version == last["champion_version"]:
+    if read_champion(registry) == last["champion_version"]:
         return
     if last["decision"] == "rollback":
         rollback_champion(registry)

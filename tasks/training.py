@@ -25,6 +25,7 @@ from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
 from tasks.registry import LoadedModel, Registry, find_version, register_segmenter
+from tasks.registry_faults import RETRIES, RETRY_DELAYS, is_worth_retrying
 from tasks.scoring import VALUE_FACTOR
 from tasks.snapshots import identify_snapshot, store_snapshot
 
@@ -111,26 +112,40 @@ def train_challenger(
         recipe=repr(search.winner.to_dict()),
         champion_version=champion.version if champion else None,
     )
-    version = find_version(registry, snapshot_id)
     store_snapshot(lake, factors, snapshot_id=snapshot_id)
-    if version is None:
-        version = register_segmenter(
-            registry,
-            segmenter,
-            as_of=as_of,
-            snapshot_id=snapshot_id,
-            trained_at=datetime.now(UTC),
-            parameters=_flatten(search.winner.to_dict()),
-            metrics={name: getattr(search.best, name) for name in INDICES} | _numbers(asdict(gates)),
-            gates=gates,
-            candidates=search.candidates,
-            input_example=factors.head(5),
-            tags={"algorithm": search.winner.algorithm},
-        )
+    version = register_challenger(
+        registry,
+        segmenter,
+        as_of=as_of,
+        snapshot_id=snapshot_id,
+        trained_at=datetime.now(UTC),
+        parameters=_flatten(search.winner.to_dict()),
+        metrics={name: getattr(search.best, name) for name in INDICES} | _numbers(asdict(gates)),
+        gates=gates,
+        candidates=search.candidates,
+        input_example=factors.head(5),
+        tags={"algorithm": search.winner.algorithm},
+    )
     get_logger().info("challenger: version %s, %s", version, search.sentence)
     if search.warning:
         get_logger().warning("%s", search.warning)
     return Challenger(segmenter, version, snapshot_id, gates, search, lineage, history.days)
+
+
+@task(
+    name="register challenger", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
+def register_challenger(registry: Registry, segmenter: Segmenter, *, snapshot_id: str, **facts: Any) -> str:
+    """The version trained on a snapshot, registered where there is none yet.
+
+    A task of its own, so that a registry that is away for a moment does not cost the search again.
+
+    Args:
+        facts: the rest of what `register_segmenter` takes.
+    """
+    version = find_version(registry, snapshot_id)
+    return version or register_segmenter(registry, segmenter, snapshot_id=snapshot_id, **facts)
 
 
 def size_segment(history: History, *, effect: float | None, experiment: Design) -> int:
