@@ -45,11 +45,14 @@ from tasks.registry import (
     LoadedModel,
     Registry,
     load_segmenter,
+    load_version,
     promote_version,
+    read_champion,
     repair_aliases,
     rollback_champion,
     tag_version,
 )
+from tasks.registry_faults import RETRIES, RETRY_DELAYS, is_worth_retrying
 from tasks.training import Challenger, measure_shape
 
 WEEK = 7
@@ -119,25 +122,14 @@ def load_current_champion(registry: Registry) -> LoadedModel:
     return champion
 
 
-@task(name="load champion", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="load champion", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
 def load_champion(lake: Lake, registry: Registry, *, as_of: date) -> LoadedModel | None:
-    """The champion as the week to `as_of` found it: a second run for a week sees what the first one saw.
-
-    Raises:
-        NoChampionError: it is on record, and the registry does not have it.
-    """
+    """The champion as the week to `as_of` found it: a second run for a week sees what the first one saw."""
     version = find_champion_before(list_promotions(lake), as_of=as_of)
-    return None if version is None else _load_version(registry, version)
-
-
-def _load_version(registry: Registry, version: str) -> LoadedModel:
-    found = load_segmenter(registry, version)
-    if found is None:
-        raise NoChampionError(
-            f"model version {version} is champion by the record, but the registry does not have it; restore the "
-            "registry, or go back with `segmentwerk rollback`"
-        )
-    return found
+    return None if version is None else load_version(registry, version)
 
 
 def check_champion(
@@ -232,7 +224,7 @@ def record_verdict(
     if after is None:
         raise NoChampionError(f"no model can be used: {'; '.join(verdict.reasons[:3])}")
     known = {challenger.version: challenger.segmenter} | ({before: champion.segmenter} if champion else {})
-    segmenter = known[after] if after in known else _load_version(registry, after).segmenter
+    segmenter = known[after] if after in known else load_version(registry, after).segmenter
     states = challenger.lineage.states if after == challenger.version else {}
     return Promotion(verdict.decision, verdict.reasons, after, segmenter, states, verdict.values)
 
@@ -318,19 +310,23 @@ def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> tuple[Lo
     Raises:
         NoChampionError: there is no champion, or it is the first.
     """
-    current = load_segmenter(registry, "champion")
+    # The present champion may be what is broken: its files are not looked at.
+    current = read_champion(registry)
     previous = load_segmenter(registry, "previous")
     if current is None or previous is None:
         raise NoChampionError("there is no previous champion to go back to; see `segmentwerk models`")
-    reason = f"version {previous.version} was put back in place of version {current.version}"
+    reason = f"version {previous.version} was put back in place of version {current}"
     record_promotion(
         lake, as_of=as_of, decision=ROLLBACK, reasons=(reason,), challenger_version=None,
-        champion_version=previous.version, previous_version=current.version, snapshot_id=None, gates={},
+        champion_version=previous.version, previous_version=current, snapshot_id=None, gates={},
     )  # fmt: skip
     return previous, {"decision": ROLLBACK, "champion_version": previous.version, "reason": reason}
 
 
-@task(name="settle promotions", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="settle promotions", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
 def settle_promotions(lake: Lake, registry: Registry) -> None:
     """Set the registry's aliases to what the last decision on record says; usually they are."""
     repair_aliases(registry)
@@ -338,16 +334,11 @@ def settle_promotions(lake: Lake, registry: Registry) -> None:
     if decisions.empty or pd.isna(decisions["champion_version"].iloc[-1]):
         return
     last = decisions.iloc[-1]
-    champion = load_segmenter(registry, "champion")
-    if champion is None or champion.version != last["champion_version"]:
+    if read_champion(registry) != last["champion_version"]:
         if last["decision"] == ROLLBACK:
             rollback_champion(registry)
         else:
             promote_version(registry, str(last["champion_version"]))
     if not pd.isna(last["challenger_version"]):
-        reasons = json.loads(last["reasons"])
-        tag_version(
-            registry,
-            str(last["challenger_version"]),
-            {"decision": last["decision"], "decision_reason": reasons[0]},
-        )
+        told = {"decision": last["decision"], "decision_reason": json.loads(last["reasons"])[0]}
+        tag_version(registry, str(last["challenger_version"]), told)

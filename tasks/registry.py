@@ -23,6 +23,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from models.promotion import GateValues
+from tasks.registry_faults import (
+    RegistryError,
+    check_database,
+    check_writable,
+    explained,
+    explaining,
+)
 from tasks.scoring_wheel import pack_code, pin_libraries
 from tasks.segments_model import (
     ModelStateError,
@@ -52,15 +59,10 @@ _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-
-
-class RegistryError(RuntimeError):
-    """The registry has not what was asked for, or what it has cannot be trusted; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Regis
     It is `mlflow.db` and `artifacts/` in the folder `home`, unless `tracking_uri` names another MLflow.
 
     Raises:
-        RegistryError: `home` is no local folder and there is no tracking URI.
+        RegistryError: `home` is no local folder and there is no tracking URI, or the registry does not answer.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -107,10 +109,13 @@ def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Regis
         folder = Path(home).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
-    _create_missing(_connect(registry), registry)
+    with explaining(registry.tracking_uri):
+        check_database(registry.tracking_uri)
+        _create_missing(_connect(registry), registry)
     return registry
 
 
+@explained
 def register_segmenter(
     registry: Registry,
     segmenter: Segmenter,
@@ -191,17 +196,40 @@ def register_segmenter(
     return str(created.version)
 
 
+@explained
 def load_segmenter(registry: Registry, name: str) -> LoadedModel | None:
     """The version with an alias (`champion`, `challenger`, `previous`) or a number; None if there is none.
 
     Raises:
-        RegistryError: its files are missing or not those that were written at training.
+        RegistryError: its files are missing or not those that were written at training, or an alias points to a
+            version that has been deleted.
     """
     client = _connect(registry)
     found = _find(client, name)
-    return None if found is None else _load(found)
+    return None if found is None else _load(client, found)
 
 
+@explained
+def load_version(registry: Registry, version: str) -> LoadedModel:
+    """The version of a number that is on record somewhere, so it must be there.
+
+    Raises:
+        RegistryError: it is not, or its files cannot be trusted.
+    """
+    client = _connect(registry)
+    found = _find(client, version)
+    if found is None:
+        raise _miss(version, "a champion on record")
+    return _load(client, found)
+
+
+@explained
+def read_champion(registry: Registry) -> str | None:
+    """The champion's version, whatever has become of its files; None if there is no champion."""
+    return _read_aliases(_connect(registry)).get(CHAMPION)
+
+
+@explained
 def promote_version(registry: Registry, version: str) -> None:
     """Make a version the champion. Doing it again changes nothing.
 
@@ -211,8 +239,8 @@ def promote_version(registry: Registry, version: str) -> None:
     client = _connect(registry)
     found = _find(client, version)
     if found is None:
-        raise RegistryError(f"there is no model version {version} to promote; see `segmentwerk models`")
-    _load(found)
+        raise _miss(version, "which was to become champion")
+    _load(client, found)
     champion = _read_aliases(client).get(CHAMPION)
     if champion != version:
         if champion is not None:
@@ -221,6 +249,7 @@ def promote_version(registry: Registry, version: str) -> None:
     repair_aliases(registry)
 
 
+@explained
 def rollback_champion(registry: Registry) -> str:
     """Put the champion's predecessor back in its place and return its version.
 
@@ -239,7 +268,7 @@ def rollback_champion(registry: Registry) -> str:
     previous = _find(client, number)
     if previous is None:
         raise RegistryError(f"version {number}, the champion before {champion.version}, has been deleted")
-    _load(previous)
+    _load(client, previous)
     client.set_model_version_tag(
         MODEL, str(champion.version), _ROLLED_BACK_TAG, datetime.now(UTC).isoformat()
     )
@@ -248,6 +277,7 @@ def rollback_champion(registry: Registry) -> str:
     return number
 
 
+@explained
 def repair_aliases(registry: Registry) -> tuple[str, ...]:
     """Undo what a run that died had only intended; let `previous` and `challenger` follow from the champion.
 
@@ -256,11 +286,17 @@ def repair_aliases(registry: Registry) -> tuple[str, ...]:
 
     Returns:
         A sentence for everything that was not right.
+
+    Raises:
+        RegistryError: the registry cannot be written, or the champion has been deleted.
     """
+    check_writable(registry.tracking_uri, registry.artifact_location)
     client = _connect(registry)
     versions = {str(version.version): version for version in _list(client)}
     aliases = _read_aliases(client)
     champion = aliases.get(CHAMPION)
+    if champion is not None and champion not in versions:
+        raise _miss(champion, "the champion")
     done = _drop_intents(client, versions, champion)
     before = versions[champion].tags.get(_PREVIOUS_TAG) if champion else None
     newest = next(iter(versions), None)
@@ -280,6 +316,7 @@ def repair_aliases(registry: Registry) -> tuple[str, ...]:
     return tuple(done)
 
 
+@explained
 def list_versions(registry: Registry) -> pd.DataFrame:
     """Every version, newest first.
 
@@ -308,18 +345,21 @@ def list_versions(registry: Registry) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["version", "aliases", *facts, "run_id", *gates], dtype=object)
 
 
+@explained
 def find_version(registry: Registry, snapshot_id: str) -> str | None:
     """The newest version that was trained on a snapshot; None if there is none."""
     found = (v for v in _list(_connect(registry)) if v.tags.get("snapshot_id") == snapshot_id)
     return next((str(version.version) for version in found), None)
 
 
+@explained
 def find_highest_id(registry: Registry, versions: Collection[str]) -> int:
     """The highest segment id that any of these versions has, as far as they say so; 0 if none does."""
     found = _list(_connect(registry))
     return max((int(v.tags.get(_HIGHEST_TAG, "0")) for v in found if str(v.version) in versions), default=0)
 
 
+@explained
 def tag_version(registry: Registry, version: str, tags: Mapping[str, str]) -> None:
     """Add tags to a version, such as the decision about it."""
     for name, value in tags.items():
@@ -347,9 +387,15 @@ def _log_candidates(client: MlflowClient, parent: Run, candidates: pd.DataFrame)
 def _connect(registry: Registry) -> MlflowClient:
     import mlflow
 
-    # Reports about tables it creates are MLflow's own affair; warnings and errors are not.
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Reports about tables it creates are MLflow's own affair; warnings and errors are not. What its stores log of a
+    # failing database, with a traceback, they also raise.
+    levels = {
+        "mlflow": logging.WARNING,
+        "alembic": logging.WARNING,
+        "mlflow.store.db.utils": logging.CRITICAL,
+    }
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     mlflow.set_tracking_uri(registry.tracking_uri)
     mlflow.set_registry_uri(registry.tracking_uri)
     return mlflow.MlflowClient(tracking_uri=registry.tracking_uri, registry_uri=registry.tracking_uri)
@@ -382,10 +428,19 @@ def _read_aliases(client: MlflowClient) -> dict[str, str]:
 
 def _find(client: MlflowClient, name: str) -> ModelVersion | None:
     number = name if name.isdigit() else _read_aliases(client).get(name)
-    return next((version for version in _list(client) if str(version.version) == number), None)
+    found = next((version for version in _list(client) if str(version.version) == number), None)
+    if found is None and number is not None and not name.isdigit():
+        raise _miss(number, f"the {name}")
+    return found
 
 
-def _load(found: ModelVersion) -> LoadedModel:
+def _miss(version: str, role: str) -> RegistryError:
+    return RegistryError(
+        f"model version {version}, {role}, is no longer in the registry; bring the registry back from a backup"
+    )
+
+
+def _load(client: MlflowClient, found: ModelVersion) -> LoadedModel:
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -398,6 +453,8 @@ def _load(found: ModelVersion) -> LoadedModel:
                 raise ModelStateError("they are not the files written at training")
             segmenter = read_segmenter(folder)
         except (MlflowException, ModelStateError, OSError) as error:
+            # Files that a server did not hand out are no damaged files: does it answer at all?
+            _read_aliases(client)
             reason = re.sub(r"\s+", " ", str(error).replace(f"{scratch}/", ""))
             raise RegistryError(
                 f"model version {found.version} cannot be used: {reason}; restore its files or roll back"

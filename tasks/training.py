@@ -34,6 +34,7 @@ from tasks.registry import (
     find_version,
     register_segmenter,
 )
+from tasks.registry_faults import RETRIES, RETRY_DELAYS, is_worth_retrying
 from tasks.scoring import VALUE_FACTOR
 from tasks.snapshots import identify_snapshot, store_snapshot
 
@@ -126,29 +127,44 @@ def train_challenger(
         recipe=repr(search.winner.to_dict()),
         champion_version=champion.version if champion else None,
     )
-    lineage = trace_lineage(lake, registry, fitted, factors, placed, snapshot_id=snapshot_id)
+    next_id = find_next_id(lake, registry, snapshot_id=snapshot_id)
+    lineage = trace_lineage(fitted, factors, placed, next_id=next_id)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
-    version = find_version(registry, snapshot_id)
     store_snapshot(lake, factors, snapshot_id=snapshot_id)
-    if version is None:
-        version = register_segmenter(
-            registry,
-            segmenter,
-            as_of=as_of,
-            snapshot_id=snapshot_id,
-            trained_at=datetime.now(UTC),
-            parameters=_flatten(search.winner.to_dict()),
-            metrics={name: getattr(search.best, name) for name in INDICES} | _numbers(asdict(gates)),
-            gates=gates,
-            candidates=search.candidates,
-            input_example=factors.head(5),
-            tags={"algorithm": search.winner.algorithm, SEED_TAG: str(seed)},
-        )
+    version = register_challenger(
+        registry,
+        segmenter,
+        as_of=as_of,
+        snapshot_id=snapshot_id,
+        trained_at=datetime.now(UTC),
+        parameters=_flatten(search.winner.to_dict()),
+        metrics={name: getattr(search.best, name) for name in INDICES} | _numbers(asdict(gates)),
+        gates=gates,
+        candidates=search.candidates,
+        input_example=factors.head(5),
+        tags={"algorithm": search.winner.algorithm, SEED_TAG: str(seed)},
+    )
     get_logger().info("challenger: version %s, %s", version, search.sentence)
     if search.warning:
         get_logger().warning("%s", search.warning)
     return Challenger(segmenter, version, snapshot_id, gates, search, lineage, history.days, seed, as_of)
+
+
+@task(
+    name="register challenger", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
+def register_challenger(registry: Registry, segmenter: Segmenter, *, snapshot_id: str, **facts: Any) -> str:
+    """The version trained on a snapshot, registered where there is none yet.
+
+    A task of its own, so that a registry that is away for a moment does not cost the search again.
+
+    Args:
+        facts: the rest of what `register_segmenter` takes.
+    """
+    version = find_version(registry, snapshot_id)
+    return version or register_segmenter(registry, segmenter, snapshot_id=snapshot_id, **facts)
 
 
 def size_segment(history: History, *, effect: float | None, experiment: Design) -> int:
@@ -173,13 +189,7 @@ def _log_preparation(fitted: Segmenter) -> None:
 
 
 def trace_lineage(
-    lake: Lake,
-    registry: Registry,
-    fitted: Segmenter,
-    factors: pd.DataFrame,
-    placed: pd.Series | None,
-    *,
-    snapshot_id: str,
+    fitted: Segmenter, factors: pd.DataFrame, placed: pd.Series | None, *, next_id: int
 ) -> Lineage:
     """Which of the champion's segments each new one is, on this week's customers.
 
@@ -187,11 +197,13 @@ def trace_lineage(
         placed: the champion's segment of each customer; None if there is no champion.
     """
     labels = fitted.assign(factors)["segment_id"]
-    if placed is None:
-        return start_lineage(labels)
-    return match_segments(placed, labels, next_id=find_next_id(lake, registry, snapshot_id=snapshot_id))
+    return start_lineage(labels) if placed is None else match_segments(placed, labels, next_id=next_id)
 
 
+@task(
+    name="find next segment id", cache_policy=NO_CACHE, persist_result=False,
+    retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
+)  # fmt: skip
 def find_next_id(lake: Lake, registry: Registry, *, snapshot_id: str) -> int:
     """The first segment id that no customer has ever been in, and that no champion has ever had.
 

@@ -116,7 +116,9 @@ def test_from_an_empty_registry_to_the_first_champion(
     assert repair_aliases(registry) == ()
     with pytest.raises(RegistryError, match="no champion yet"):
         rollback_champion(registry)
-    with pytest.raises(RegistryError, match="no model version 1 to promote"):
+    with pytest.raises(
+        RegistryError, match="version 1, which was to become champion, is no longer in the registry"
+    ):
         promote_version(registry, "1")
 
     version = register(registry, segmenter, factors)
