@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,14 @@ class Lineage:
     next_id: int
 
 
-def match_segments(old: pd.Series, new: pd.Series, *, next_id: int, threshold: float = MAJORITY) -> Lineage:
+def match_segments(
+    old: pd.Series,
+    new: pd.Series,
+    *,
+    next_id: int,
+    former: Collection[int] = (),
+    threshold: float = MAJORITY,
+) -> Lineage:
     """Let the segments of a new model inherit the ids of the old model's, judged on the same customers.
 
     New segments are paired with old ones so that the sum of the pairs' Jaccard overlaps is largest (Kuhn
@@ -53,12 +60,13 @@ def match_segments(old: pd.Series, new: pd.Series, *, next_id: int, threshold: f
         new: label by customer, from the new model. Labels 0 and −1, the outliers, stay what they are and are
             matched to no other. Customers of one side only do not count.
         next_id: the first id that has never been used.
+        former: ids of the old model, for those that none of these customers is in.
         threshold: the least Jaccard overlap of a segment with its former self, above 0.
 
     Raises:
         ValueError: `next_id` has been used, or a customer appears twice.
     """
-    used = sorted(int(segment) for segment in old.unique() if segment not in OUTLIER_SEGMENTS)
+    used = sorted({int(segment) for segment in (*old.unique(), *former)} - {*OUTLIER_SEGMENTS})
     if used and next_id <= used[-1]:
         raise ValueError(f"next_id {next_id} has been used: the old model's highest segment id is {used[-1]}")
     counts = _count_overlaps(old, new)

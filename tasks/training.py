@@ -128,7 +128,7 @@ def train_challenger(
         champion_version=champion.version if champion else None,
     )
     next_id = find_next_id(lake, registry, snapshot_id=snapshot_id)
-    lineage = trace_lineage(fitted, factors, placed, next_id=next_id)
+    lineage = trace_lineage(fitted, factors, champion, next_id=next_id)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
     store_snapshot(lake, factors, snapshot_id=snapshot_id)
@@ -189,15 +189,15 @@ def _log_preparation(fitted: Segmenter) -> None:
 
 
 def trace_lineage(
-    fitted: Segmenter, factors: pd.DataFrame, placed: pd.Series | None, *, next_id: int
+    fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None, *, next_id: int
 ) -> Lineage:
-    """Which of the champion's segments each new one is, on this week's customers.
-
-    Args:
-        placed: the champion's segment of each customer; None if there is no champion.
-    """
+    """Which of the champion's segments each new one is, on this week's customers."""
     labels = fitted.assign(factors)["segment_id"]
-    return start_lineage(labels) if placed is None else match_segments(placed, labels, next_id=next_id)
+    if champion is None:
+        return start_lineage(labels)
+    former = champion.segmenter
+    placed = former.assign(factors)["segment_id"]
+    return match_segments(placed, labels, former=former.ids.values(), next_id=next_id)
 
 
 @task(

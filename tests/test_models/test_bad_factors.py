@@ -6,7 +6,7 @@ import pytest
 from latent_customers import make_customers, make_outcomes
 
 from models.preparation import NoVariation
-from models.promotion import GateValues, PromotionSettings, decide_promotion
+from models.promotion import GateValues, PromotionSettings, Standing, decide_promotion
 from models.search import SearchResult, TooFewCustomers, search_recipes
 from models.segmenter import fit_segmenter
 from models.training_settings import TrainingSettings
@@ -66,10 +66,10 @@ def test_two_identical_populations_are_no_segments_and_the_champion_stays() -> N
         admissible=found.admissible, reason=found.best.reason,
     )  # fmt: skip
     champion = GateValues(segments=4, smallest_share=0.1, outlier_share=0.0, stability=0.9, stability_min=0.9)
+    standing = Standing(gain=None, champion_age_days=400, share_moved=0.1, share_drifted=0.0)
     decision = decide_promotion(
-        gates, champion, gain=None, champion_age_days=400, share_moved=0.1, data_fault=None,
-        settings=PromotionSettings(),
-    )  # fmt: skip
+        gates, champion, standing=standing, data_fault=None, settings=PromotionSettings()
+    )
     assert decision.decision == "keep"
     assert any("no stable segmentation found" in reason for reason in decision.reasons)
 

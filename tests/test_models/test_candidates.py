@@ -81,3 +81,19 @@ def test_without_separation_the_most_stable_wins_then_the_better_silhouette() ->
         for stability, silhouette in ((0.8, 0.9), (0.9, 0.1), (0.904, 0.2))
     )
     assert find_most_stable([shaky, firm, firmer]) is firmer
+
+
+def test_the_champions_recipe_stays_unless_another_is_clearly_better() -> None:
+    fine, coarse = make_candidate(8, TRUE * 2 + NOISE % 2), make_candidate(4, TRUE)
+    assert rank_candidates([coarse, fine], incumbent=fine.recipe) == [fine, coarse]
+    weak = make_candidate(5, NOISE)
+    assert rank_candidates([weak, coarse], incumbent=weak.recipe) == [coarse, weak]
+    assert rank_candidates([coarse, weak], incumbent=make_candidate(7).recipe) == [coarse, weak]
+
+
+def test_without_separation_the_champions_recipe_stays_if_it_is_stable() -> None:
+    firm, firmer = (
+        make_candidate(k, stability=Stability(stability, 0.7, {}, 50))
+        for k, stability in ((4, 0.8), (5, 0.9))
+    )
+    assert find_most_stable([firm, firmer], incumbent=firm.recipe) is firm

@@ -1,6 +1,7 @@
 """Clusterers: each finds blobs, places newcomers, and is a file of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,3 +182,30 @@ def test_an_hdbscan_from_before_core_distances_were_kept_places_as_it_did() -> N
     assert set(again.get_state()) == set(old)
     for found, expected in zip(again.place(X + 0.3), NeighbourClusterer.place(fitted, X + 0.3), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_warm_start_stays_where_every_cold_start_ends_elsewhere() -> None:
+    X = np.random.default_rng(0).normal(size=(800, 3))
+    first = KMeansClusterer(segments=6, seed=0).fit(X)
+    resumed = KMeansClusterer(segments=6, seed=1).resume(X, first.labels_)
+    cold = KMeansClusterer(segments=6, seed=1).fit(X)
+    assert adjusted_rand_score(first.labels_, resumed.labels_) > 0.99
+    assert adjusted_rand_score(first.labels_, cold.labels_) < 0.9
+
+
+@pytest.mark.parametrize("shape", ["full", "diag"])
+def test_a_mixture_resumes_among_groups_that_overlap(shape: Any) -> None:
+    X, _truth = make_blobs()
+    X *= 0.45  # the noise shrinks with it, so overlap is added anew
+    X += np.random.default_rng(1).normal(size=X.shape)
+    first = GaussianMixtureClusterer(segments=4, shape=shape, seed=0).fit(X)
+    resumed = GaussianMixtureClusterer(segments=4, shape=shape, seed=1).resume(X, first.labels_)
+    assert adjusted_rand_score(first.labels_, resumed.labels_) > 0.95
+
+
+@pytest.mark.parametrize("build", [KMeansClusterer, GaussianMixtureClusterer, AgglomerativeClusterer])
+def test_what_cannot_resume_begins_anew(build) -> None:  # type: ignore[no-untyped-def]
+    X, truth = make_blobs()
+    three = np.minimum(truth, 2)
+    resumed, cold = build(segments=4).resume(X, three), build(segments=4).fit(X)
+    np.testing.assert_array_equal(resumed.labels_, cold.labels_)

@@ -17,7 +17,7 @@ from models.preparation_options import PreparationOptions
 from models.projections import NoOutcomes
 from models.recipes import Recipe
 from models.segmenter import REASON_COLUMNS, Segmenter, fit_segmenter
-from models.separation import compare_separation
+from models.separation import Yardstick, compare_separation, measure_separation, split_customers
 
 NOISE = [f"noise_{i}" for i in range(6)]
 
@@ -174,12 +174,14 @@ def test_what_earlier_outcomes_teach_foretells_those_of_other_customers() -> Non
         options = PreparationOptions(weighting="equal", projection=projection)  # type: ignore[arg-type]
         prepared = Preparation(options).fit(past.factors, past)
         groups = KMeans(5, n_init=5, random_state=0).fit(prepared.transform(past.factors))
-        segments[projection] = pd.Series(
-            groups.predict(prepared.transform(later.factors)), later.factors.index
-        )
-    lead = compare_separation(segments["pls"], segments["components"], later.outcomes, seed=0)
-    assert lead is not None
-    assert lead.low > 0.2
+        segments[projection] = groups.predict(prepared.transform(later.factors))
+    splits = split_customers(len(later.factors), folds=5, seed=0)
+    yardstick = Yardstick(later.outcomes, splits, {"log_revenue": 1.0}, {})
+    taught, untaught = (
+        measure_separation(lambda _rows, one=one: segments[one], yardstick)  # type: ignore[misc]
+        for one in ("pls", "components")
+    )
+    assert compare_separation(taught, untaught, seed=0).low > 0.2
 
 
 def test_a_segmenter_learns_from_the_past_and_needs_one() -> None:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from models.promotion import GateValues, PromotionDecision, PromotionSettings, decide_promotion
+from models.promotion import (
+    GateValues,
+    PromotionDecision,
+    PromotionSettings,
+    Standing,
+    count_wins,
+    decide_promotion,
+)
 
 NAN = float("nan")
 
@@ -27,14 +35,19 @@ GOOD = GateValues(
     segments=6, smallest_share=0.05, outlier_share=0.1, stability=0.9, stability_min=0.8, separation=0.4
 )
 SETTINGS = PromotionSettings()
+STANDING = Standing(gain=Measured(), champion_age_days=30.0, share_moved=0.1, share_drifted=0.0, wins=1)
 
 
 def decide(
-    challenger: GateValues = GOOD, champion: GateValues | None = GOOD, **changes: Any
+    challenger: GateValues = GOOD,
+    champion: GateValues | None = GOOD,
+    *,
+    data_fault: str | None = None,
+    settings: PromotionSettings = SETTINGS,
+    **changes: Any,
 ) -> PromotionDecision:
-    given: dict[str, Any] = {"gain": Measured(), "champion_age_days": 30.0, "share_moved": 0.1}
-    given |= {"data_fault": None, "settings": SETTINGS} | changes
-    return decide_promotion(challenger, champion, **given)
+    standing = None if champion is None else replace(STANDING, **changes)
+    return decide_promotion(challenger, champion, standing=standing, data_fault=data_fault, settings=settings)
 
 
 def test_a_clearly_better_challenger_is_promoted_and_the_reason_has_the_numbers() -> None:
@@ -45,7 +58,8 @@ def test_a_clearly_better_challenger_is_promoted_and_the_reason_has_the_numbers(
         "0.015 could have been noticed (at least 0.010, bound above 0)"
     )
     assert "the smallest segment holds 5.00 % (at least 1.00 %)" in decision.reasons
-    assert "10.00 % of customers would change segment" in decision.reasons
+    assert "customers who would change segment: 10.00 % (at most 80.00 %)" in decision.reasons
+    assert "a challenger was better 2 weeks running (at least 2)" in decision.reasons
 
 
 @pytest.mark.parametrize(
@@ -118,12 +132,75 @@ def test_a_missing_number_of_the_challenger_does_not_pass(field: str, champion: 
         {"champion_age_days": NAN},
         {"share_moved": None},
         {"share_moved": NAN},
+        {"share_drifted": None},
+        {"share_drifted": NAN},
     ],
 )
 def test_a_missing_number_of_the_comparison_keeps_the_champion(changes: dict[str, Any]) -> None:
     decision = decide(**changes)
-    assert decision.decision == "keep"
+    assert (decision.decision, decision.won) == ("keep", False)
     assert any(word in decision.reasons[0] for word in ("unknown", "could not be measured"))
+
+
+def test_a_check_that_failed_keeps_the_champion_and_says_how() -> None:
+    decision = decide(gain=None, trouble="the outcomes are gone")
+    assert decision.decision == "keep"
+    assert decision.reasons[0] == (
+        "the gain in separation over the champion could not be measured: the outcomes are gone"
+    )
+
+
+def test_without_any_standing_the_champion_stays() -> None:
+    decision = decide_promotion(GOOD, GOOD, standing=None, data_fault=None, settings=SETTINGS)
+    assert (decision.decision, decision.won) == ("keep", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"share_moved": 0.81}, "customers who would change segment: 81.00 % (at most 80.00 %)"),
+        ({"wins": 0}, "a challenger was better 1 weeks running (at least 2)"),
+        (
+            {"decided_later": date(2026, 11, 22)},
+            "the week to 2026-11-22 has been decided already: an older one changes nothing",
+        ),
+    ],
+)
+def test_a_better_challenger_may_come_too_soon_too_late_or_move_too_many(
+    changes: dict[str, Any], reason: str
+) -> None:
+    decision = decide(**changes)
+    assert (decision.decision, decision.reasons[0]) == ("keep", reason)
+
+
+def test_winning_once_is_on_record_and_counts_next_week() -> None:
+    first = decide(wins=0)
+    assert (first.decision, first.won, first.values["won"]) == ("keep", True, True)
+    assert decide(wins=1).decision == "promote"
+    assert decide(wins=0, settings=PromotionSettings(wins_needed=1)).decision == "promote"
+    assert not decide(gain=Measured(low=-0.1)).won
+
+
+def test_wins_count_back_to_the_last_week_that_was_not_won() -> None:
+    weeks = [("1", True), ("1", False), ("1", True), ("1", True)]
+    decisions = [{"champion_version": version, "won": won} for version, won in weeks]
+    assert count_wins(decisions, champion_version="1") == 2
+    assert count_wins(decisions, champion_version="2") == 0
+    assert count_wins([], champion_version="1") == 0
+
+
+def test_a_challenger_in_shadow_waits_out_its_weeks() -> None:
+    shadowed = PromotionSettings(shadow_weeks=3)
+    early = decide(shadow_weeks=2, settings=shadowed)
+    assert (early.decision, early.won) == ("keep", True)
+    assert early.reasons[0] == "2 weeks in the champion's shadow (at least 3)"
+    assert decide(shadow_weeks=3, settings=shadowed).decision == "promote"
+
+
+def test_the_champions_own_recipe_gains_nothing_and_says_so() -> None:
+    decision = decide(gain=Measured(gain=0.0, low=0.0, detectable=0.0))
+    assert decision.decision == "keep"
+    assert "it is the champion's own recipe, fitted anew" in decision.reasons[0]
 
 
 @pytest.mark.parametrize("champion", [GOOD, None])
@@ -135,7 +212,7 @@ def test_a_data_fault_blocks_whatever_else(champion: GateValues | None) -> None:
 
 
 def test_a_first_model_is_installed() -> None:
-    decision = decide(champion=None, gain=None, champion_age_days=None, share_moved=None)
+    decision = decide(champion=None)
     assert (decision.decision, decision.promote) == ("first", True)
     assert decision.reasons[0] == "there was no champion: the first model is installed"
 

@@ -1,5 +1,7 @@
 """Separation: figures known in advance come out, chance is told from effect, and nobody is judged by themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,12 @@ from latent_customers import make_customers, make_outcomes
 from models.separation import (
     RFM,
     Label,
+    SeparationGain,
     Yardstick,
     build_yardstick,
     compare_separation,
     is_as_good,
+    is_clearly_better,
     measure_beyond_rfm,
     measure_chance,
     measure_separation,
@@ -118,9 +122,6 @@ def test_without_a_usable_outcome_there_is_no_yardstick() -> None:
         {"constant": 1.0, "noise": np.random.default_rng(0).normal(size=500)}, index=group.index
     )
     assert build_yardstick(factors, noise, splits=split_customers(500, folds=5, seed=0), seed=0) is None
-    labels = make_labels(500, 3)
-    constant = pd.DataFrame({"constant": np.ones(500)}, index=labels.index)
-    assert compare_separation(labels, labels, constant, seed=0) is None
 
 
 def test_as_good_as_the_best_means_within_one_standard_error() -> None:
@@ -161,28 +162,39 @@ def test_what_segments_add_to_rfm_is_what_rfm_does_not_know() -> None:
     assert np.isnan(measure_beyond_rfm(fix(other), rfm[["orders_lifetime"]], yardstick))
 
 
-def test_only_customers_known_on_every_side_count() -> None:
+def compare(one: pd.Series, other: pd.Series, outcomes: pd.DataFrame, *, seed: int = 0) -> SeparationGain:
+    yardstick = make_yardstick(outcomes)
+    measured = [measure_separation(fix(labels), yardstick) for labels in (one, other)]
+    return compare_separation(*measured, seed=seed)
+
+
+def test_the_gain_is_the_difference_of_the_scores() -> None:
+    labels = make_labels(2000, 4)
+    yardstick = make_yardstick(pd.DataFrame({"a": add_noise(labels, explained=0.5)}), a=0.5)
+    fine, coarse = (measure_separation(fix(one), yardstick) for one in (labels, labels % 2))
+    assert compare_separation(fine, coarse, seed=0).gain == pytest.approx(fine.score - coarse.score)
+
+
+def test_customers_not_judged_have_no_part_in_the_error() -> None:
     labels = make_labels(3000, 4)
     outcomes = pd.DataFrame({"a": add_noise(labels, explained=0.5)})
-    coarse = labels % 2
-    whole = compare_separation(labels.iloc[:2000], coarse.iloc[:2000], outcomes.iloc[:2000], seed=0)
-    assert compare_separation(labels.iloc[:2000], coarse, outcomes, seed=0) == whole
-    assert compare_separation(labels, coarse, outcomes.iloc[:2000], seed=0) == whole
-    shuffled = labels.sample(frac=1, random_state=0)
-    assert compare_separation(labels, shuffled, outcomes, seed=0).gain == 0.0  # type: ignore[union-attr]
+    judged = np.arange(600)
+    splits = tuple((judged[train], judged[test]) for train, test in split_customers(600, folds=5, seed=0))
+    few = Yardstick(outcomes, splits, {"a": 1.0}, {})
+    measured = [measure_separation(fix(one), few) for one in (labels, labels % 2)]
+    alone = compare(labels.iloc[:600], labels.iloc[:600] % 2, outcomes.iloc[:600])
+    assert compare_separation(*measured, seed=0).error == pytest.approx(alone.error)
 
 
 def test_a_better_challenger_is_told_from_an_equal_one() -> None:
     _factors, group = make_customers(3000)
     outcomes = make_outcomes(group)
     coarse = group.where(group != 1, 0)  # does not tell the pair that is equal in money
-    better = compare_separation(group, coarse, outcomes, seed=0)
-    same = compare_separation(group, group + 10, outcomes, seed=0)
-    assert better is not None
-    assert same is not None
+    better = compare(group, coarse, outcomes)
+    same = compare(group, group + 10, outcomes)
     assert 0 < better.low < better.gain
-    assert (same.gain, same.low, same.error) == (0.0, 0.0, 0.0)
-    assert better == compare_separation(group, coarse, outcomes, seed=0)
+    assert (same.gain, same.low) == (pytest.approx(0.0), pytest.approx(0.0))
+    assert better == compare(group, coarse, outcomes)
 
 
 def test_the_lower_bound_holds_about_as_often_as_it_says() -> None:
@@ -191,9 +203,7 @@ def test_the_lower_bound_holds_about_as_often_as_it_says() -> None:
     for seed in range(100):
         one, other = make_labels(400, 4, seed=seed), make_labels(400, 4, seed=1000 + seed)
         both = pd.DataFrame({"a": one + other + np.random.default_rng([seed, 3]).normal(0, 1, 400)})
-        gain = compare_separation(one, other, both, resamples=200, seed=seed)
-        assert gain is not None
-        wrong += gain.low > 0
+        wrong += compare(one, other, both, seed=seed).low > 0
     assert wrong <= 12
 
 
@@ -201,11 +211,24 @@ def test_the_detectable_gain_shrinks_with_more_customers() -> None:
     found = []
     for count in (500, 5000):
         one, other = make_labels(count, 4), make_labels(count, 4, seed=1)
-        gain = compare_separation(one, other, pd.DataFrame({"a": one + other}), seed=0)
-        assert gain is not None
+        gain = compare(one, other, pd.DataFrame({"a": one + other}))
         assert gain.detectable == pytest.approx(2.486 * gain.error, rel=0.001)
         found.append(gain.detectable)
     assert found[0] / found[1] == pytest.approx(np.sqrt(10), rel=0.3)
+
+
+def test_clearly_better_asks_more_of_the_best_of_many() -> None:
+    labels = make_labels(2000, 4)
+    yardstick = make_yardstick(pd.DataFrame({"a": add_noise(labels, explained=0.3)}))
+    fine, coarse = (measure_separation(fix(one), yardstick) for one in (labels, labels % 2))
+    assert is_clearly_better(fine, coarse, among=10)
+    assert not is_clearly_better(fine, fine, among=1)
+    lead = fine.parts - coarse.parts
+    # A lead of two standard errors: clear of one other, not clear of the best of ten.
+    shift = (lead.sum() - 2 * lead.std(ddof=1) * np.sqrt(len(lead))) / len(lead)
+    close = replace(coarse, parts=coarse.parts + shift)
+    assert is_clearly_better(fine, close, among=1)
+    assert not is_clearly_better(fine, close, among=10)
 
 
 @settings(max_examples=25, deadline=None)
