@@ -21,7 +21,8 @@ from monitoring.segment_charts import choose_colours, soften_colour
 
 STAGES = ("before_name", "between_name", "after_name")
 JOINED, LEFT = "Joined", "Left"
-LABEL_WIDTH, HEADING_WIDTH = 30, 22
+LABEL_WIDTHS = {2: 30, 3: 20}  # characters, by how many columns share the width of a phone held upright
+HEADING_WIDTH = 22
 LINE = 17  # pixels a line of a label takes
 LEAST = 24  # pixels of the height a segment of usual size gets, beside the gap to the next
 HEAD, FOOT = 56, 16
@@ -56,7 +57,7 @@ def draw_migration(
     names = [*(colours or {}), *(name for _, *ends in streams for name in ends if name)]
     known = choose_colours(names) | dict(colours or {})
     sizes = _measure_nodes(streams, order=[*known, None])
-    labels = [_label_node(node, size) for node, size in sizes.items()]
+    labels = [_label_node(node, size, width=LABEL_WIDTHS[len(stages)]) for node, size in sizes.items()]
     gap = LINE * max((label.count("<br>") + 1 for label in labels), default=1)
     height = max(Counter(stage for stage, _ in sizes).values(), default=0) * (LEAST + gap)
     places = {node: place for place, node in enumerate(sizes)}
@@ -129,8 +130,8 @@ def _keep_inside(place: float) -> float:
     return round(min(max(place, 0.001), 0.999), 4)
 
 
-def _label_node(node: _Node, size: int) -> str:
-    return _wrap_whole(f"{_name_node(node)}:\N{NO-BREAK SPACE}{size:,}", LABEL_WIDTH)
+def _label_node(node: _Node, size: int, *, width: int) -> str:
+    return _wrap_whole(f"{_name_node(node)}:\N{NO-BREAK SPACE}{size:,}", width)
 
 
 def _name_node(node: _Node) -> str:
