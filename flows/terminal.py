@@ -18,6 +18,7 @@ WIDTH = 80
 WORTH_TELLING_S = 2.0
 TOLD_REASONS = 3
 TOLD_PAIRS = 6
+TOLD_FLOWS = 2
 _METRIC_TITLES = {
     "conversion": "Conversion",
     "cac": "CAC",
@@ -62,7 +63,7 @@ def show_weekly(summary: Mapping[str, Any]) -> None:
 
 
 def describe_week(summary: Mapping[str, Any]) -> list[str]:
-    """Rows in, customers, drift, promotion: a line each."""
+    """Rows in, customers, drift, promotion, a line each; and who moved."""
     intake, drift, promotion = summary["ingest"], summary["drift"], summary["promotion"]
     training = summary["training"]
     rows = (
@@ -82,7 +83,20 @@ def describe_week(summary: Mapping[str, Any]) -> list[str]:
         f"promotion: {promotion['decision']}, champion is version {promotion['champion_version']}"
         f"{_because(promotion['reasons'][:1])}",
     ]
+    lines += describe_migration(summary["migration"])
     return lines + [f"note: {warning}" for warning in intake["warnings"] if "nothing new" not in warning]
+
+
+def describe_migration(migration: Mapping[str, Any] | None) -> list[str]:
+    """How many customers changed segment since the week before, and the largest flows; nothing without one."""
+    if migration is None or not migration["common"]:
+        return []
+    since = f"{migration['common']:,} customers since {migration['previous_as_of']}"
+    summed_up = f"moved: {migration['moved']:.1%} of {since}"
+    if migration["before_version"] != migration["after_version"]:
+        themselves, model = migration["moved_by_customers"], migration["moved_by_model"]
+        summed_up += f", {themselves:.1%} by what they did, {model:.1%} by the new model"
+    return [summed_up, *(f"moved: {sentence}" for sentence in migration["sentences"][:TOLD_FLOWS])]
 
 
 def show_lines(lines: Sequence[str], out: Console) -> None:

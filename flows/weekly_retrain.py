@@ -13,6 +13,7 @@ from tasks.experiments import measure_campaigns
 from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
+from tasks.migration import trace_migration
 from tasks.progress import Stopwatch
 from tasks.promotion import (
     check_champion,
@@ -31,7 +32,7 @@ from tasks.training import train_challenger
 
 @flow(name="weekly-retrain", persist_result=False)
 def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) -> dict[str, Any]:
-    """Ingest, compute factors, watch drift, train, promote, score, measure and report.
+    """Ingest, compute factors, watch drift, train, promote, score, see who moved, measure and report.
 
     Args:
         config: path of the configuration file.
@@ -81,6 +82,8 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
                 lake, promotion.segmenter, factors, as_of=day, version=promotion.champion_version,
                 states=promotion.states, owner_names=settings.segments.names,
             )  # fmt: skip
+        with clock.stage("migration"):
+            migration = trace_migration(lake, factors, scored, champion, as_of=day)
         with clock.stage("measure"):
             campaigns = measure_campaigns(
                 lake, as_of=day, timezone=settings.timezone, settings=settings.measurement
@@ -94,14 +97,15 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
             "training": challenger.to_dict(),
             "promotion": promotion.to_dict(),
             "segments": scored.to_dict(),
+            "migration": migration and migration.to_dict(),
             "campaigns": [campaign.to_dict() for campaign in campaigns],
         }
         with clock.stage("report"):
             report = build_reports(
                 lake, summary, factors, scored, challenger, drift,
-                segmenter=promotion.segmenter, maps=settings.report.maps, title=settings.report.title,
-                currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder,
-                since=run.started_at,
+                migration=migration, segmenter=promotion.segmenter, maps=settings.report.maps,
+                title=settings.report.title, currency=settings.currency, timezone=settings.timezone,
+                folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
             summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
             lake.commit(run, summary)

@@ -106,6 +106,26 @@ class SegmentProfiles(Table):
     model_version: str
 
 
+class Migrations(Table):
+    """How many customers went which way since the week before.
+
+    `before_id` is where last week's model put them last week, `between_id` where it puts them this week, `after_id`
+    where this week's model does. The first is null for those who joined, the others for those who left.
+    """
+
+    as_of: pa.Date
+    previous_as_of: pa.Date
+    before_id: pd.Int64Dtype = pa.Field(ge=-1, nullable=True)
+    between_id: pd.Int64Dtype = pa.Field(ge=-1, nullable=True)
+    after_id: pd.Int64Dtype = pa.Field(ge=-1, nullable=True)
+    customers: pd.Int64Dtype = pa.Field(ge=1)
+    before_name: str = pa.Field(nullable=True)
+    between_name: str = pa.Field(nullable=True)
+    after_name: str = pa.Field(nullable=True)
+    before_version: str
+    after_version: str
+
+
 class Promotions(Table):
     """A decision about who is champion."""
 
@@ -219,6 +239,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "features": Features,
     "segments": Segments,
     "segment_profiles": SegmentProfiles,
+    "migrations": Migrations,
     "promotions": Promotions,
     "quarantine": Quarantine,
     "runs": Runs,

@@ -283,7 +283,7 @@ def draw_levels(levels: pd.DataFrame) -> go.Figure:
         parents.append(f"{coarser[level]}-{int(parent)}" if level in coarser else "all")
     colours = {"all": "rgba(0,0,0,0)"}
     for place, (one, parent) in enumerate(zip(ids[1:], parents[1:], strict=True)):
-        colours[one] = _soften(PALETTE[place % len(PALETTE)]) if parent == "all" else colours[parent]
+        colours[one] = soften_colour(PALETTE[place % len(PALETTE)]) if parent == "all" else colours[parent]
     names, shares = ["All customers", *levels["name"]], [1.0, *levels["share"]]
     trace = go.Icicle(
         ids=ids,
@@ -311,7 +311,7 @@ def draw_levels(levels: pd.DataFrame) -> go.Figure:
     return figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"})
 
 
-def _soften(colour: str) -> str:
+def soften_colour(colour: str, *, opacity: float = 0.45) -> str:
     """A colour (#rrggbb) the page shines through, so that its own colour of text can be read on it."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.45)"
+    return f"rgba({red},{green},{blue},{opacity})"

@@ -74,7 +74,7 @@ _WRITING = WriterProperties(
 )
 _RUN_COUNTER = "segmentwerk.run"
 BATCH_ROWS = 200_000
-ERASING_FLOW = "forget-customer"
+WEEKLY_FLOW, ERASING_FLOW = "weekly-retrain", "forget-customer"
 _RUNS = pyarrow.schema(
     [
         ("run_id", pyarrow.string()),
@@ -457,6 +457,6 @@ def _tables_on_disk(lake: Lake) -> list[str]:
 
 LAKE_TABLES = (
     "deliveries", "identities", "links", "merges", "renames", "activity_daily", "orders", "sessions",
-    "categories_daily", "features", "snapshots", "segments", "segment_profiles", "promotions", "quarantine",
-    "suppressions",
+    "categories_daily", "features", "snapshots", "segments", "segment_profiles", "migrations", "promotions",
+    "quarantine", "suppressions",
 )  # fmt: skip

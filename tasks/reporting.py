@@ -25,7 +25,8 @@ from monitoring.pages import ReportData
 from tasks.decisions import list_promotions
 from tasks.destinations import replace_file
 from tasks.drift import DriftWatch
-from tasks.lake import Lake
+from tasks.lake import WEEKLY_FLOW, Lake
+from tasks.migration import TracedMigration
 from tasks.registry import Registry, load_segmenter
 from tasks.reports import PreparedReports, prepare_reports, publish_reports
 from tasks.scoring import Scored
@@ -44,6 +45,7 @@ def build_reports(
     challenger: Challenger,
     drift: DriftWatch,
     *,
+    migration: TracedMigration | None,
     segmenter: Segmenter,
     maps: Sequence[MapMethod],
     title: str,
@@ -54,6 +56,7 @@ def build_reports(
 ) -> PreparedReports:
     """Make the week's site under a hidden name; `publish` shows it once the run is on record.
 
+    `migration` is None where there was no week to compare with.
     `segmenter` is the one in use; pictures of customers are drawn in its space.
     """
     measured = drift.measurement
@@ -68,6 +71,7 @@ def build_reports(
         generated_note=f"Model version {scored.version}, run {summary['run_id']}.",
         summary=dict(summary),
         profiles=word_reasons(scored.profiles),
+        migration=pd.DataFrame() if migration is None else migration.flows,
         maps=map_customers(points, placed, methods=maps),
         silhouettes=measure_fit(points, placed),
         levels=describe_levels(cut_levels(points, clusterer=segmenter.clusterer, seed=0), shown),
@@ -162,9 +166,7 @@ def standardise_means(factors: pd.DataFrame, scored: Scored) -> pd.DataFrame:
 
 def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:
     """One row a week: the finished weekly runs, and this one."""
-    finished = [
-        json.loads(row["summary"]) for row in lake.runs().to_pylist() if row["flow"] == "weekly-retrain"
-    ]
+    finished = [json.loads(row["summary"]) for row in lake.runs().to_pylist() if row["flow"] == WEEKLY_FLOW]
     weeks = {week["as_of"]: week for week in (*finished, summary)}
     rows = [
         {

@@ -37,6 +37,9 @@ class ReportData:
             have is null, or an object with its `reason`.
         profiles: segment_id, segment_name, size, share, value, rule, reasons (list of (factor, effect in
             words)), lineage. Ids of 0 and below are customers who fit no segment.
+        migration: before_name, between_name, after_name, customers; one row a path from a segment of the week before
+            to one of this week, by way of where the model of the week before puts this week's customers.
+            `before_name` is missing for those who joined, the others for those who left.
         maps: by method (`pca`, `tsne`, `umap`): x, y, segment_name, perhaps strength; a sample of customers on a
             plane.
         silhouettes: segment_name, silhouette; a sample of customers.
@@ -63,6 +66,7 @@ class ReportData:
     generated_note: str
     summary: dict[str, Any]
     profiles: pd.DataFrame = field(default_factory=pd.DataFrame)
+    migration: pd.DataFrame = field(default_factory=pd.DataFrame)
     maps: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     silhouettes: pd.DataFrame = field(default_factory=pd.DataFrame)
     levels: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from monitoring.charts import name_factor
 from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.migration import Movement, read_movement
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
 from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
 from monitoring.pages.layout.words import (
@@ -68,6 +69,7 @@ def render_segments(data: ReportData) -> Markup:
         figures=draw_figures(data),
         maps=draw_maps(data),
         sizes=tabulate_sizes(data),
+        movement=show_movement(data),
         mapped=tabulate_map(data),
         heatmap=tabulate_heatmap(data.heatmap),
         fits=tabulate_silhouettes(data.silhouettes),
@@ -156,6 +158,11 @@ def draw_maps(data: ReportData) -> tuple[Figure, ...]:
         for method, points in data.maps.items()
         if len(points)
     )
+
+
+def show_movement(data: ReportData) -> Movement | None:
+    """Who changed segment since the week before; nothing where the weeks were not compared."""
+    return read_movement(data, colours=_colour_segments(data.profiles) if len(data.profiles) else {})
 
 
 def tabulate_sizes(data: ReportData) -> Table:

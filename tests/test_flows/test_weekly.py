@@ -32,16 +32,27 @@ ASKED = {
         "candidates",
     },
     "promotion": {"decision", "reasons", "champion_version"},
+    "migration": None,
     "campaigns": None,
     "reports": {"index"},
-    "seconds": {"ingest", "features", "drift", "training", "promotion", "score", "measure", "report"},
+    "seconds": {
+        "ingest",
+        "features",
+        "drift",
+        "training",
+        "promotion",
+        "score",
+        "migration",
+        "measure",
+        "report",
+    },
 }
 METRICS = {"conversion", "cac", "aov", "churn", "ltv", "roi"}
 LIFT = {"absolute", "low", "high", "relative", "relative_low", "relative_high", "p_value"}
 TABLES = {
     "events", "customers", "identities", "campaigns", "assignments", "costs", "activity_daily", "orders",
     "sessions", "categories_daily", "features", "segments", "segment_profiles", "promotions", "quarantine",
-    "snapshots",
+    "snapshots", "migrations",
 }  # fmt: skip
 LEAST_ARI = 0.75
 
@@ -112,12 +123,27 @@ def test_the_lake_holds_the_tables_of_the_design(weekly_shop: Any) -> None:
 
 def test_the_segments_page_has_every_picture_and_factors_in_words(weekly_shop: Any) -> None:
     page = (weekly_shop.home / "reports" / "latest" / "segments.html").read_text(encoding="utf-8")
-    for figure in ("sizes", "map_pca", "heatmap", "silhouettes", "levels"):
+    for figure in ("sizes", "migration", "map_pca", "heatmap", "silhouettes", "levels"):
         assert f'data-figure="{figure}"' in page
     assert "map_umap" not in page
     assert "average order value" in page
     assert "orders 180d" not in page
     assert "K-Means" in page
+
+
+def test_everybody_of_both_weeks_is_accounted_for(weekly_shop: Any) -> None:
+    first, second = weekly_shop.summaries
+    told = second["migration"]
+    assert first["migration"] is None
+    assert told["previous_as_of"] == first["as_of"]
+    assert told["common"] + told["left"] == first["customers"]
+    assert told["common"] + told["joined"] == second["customers"]
+    sizes = {s["segment_id"]: s["size"] for s in first["segments"]}
+    found = dict.fromkeys(sizes, 0)
+    for flow in told["flows"]:
+        if flow["before_id"] is not None:
+            found[flow["before_id"]] += flow["customers"]
+    assert found == sizes, "what last week's model says of last week is what it said then"
 
 
 def test_the_hidden_segments_are_found(weekly_shop: Any) -> None:
@@ -201,6 +227,7 @@ def test_running_a_week_again_changes_nothing(shop_copy: Any) -> None:
     assert again["promotion"] == last["promotion"]
     assert again["segments"] == last["segments"]
     assert again["training"] == last["training"]
+    assert again["migration"] == last["migration"]
     assert after[1] == before[1]
     for old, new in zip((before[0], *before[2:]), (after[0], *after[2:]), strict=True):
         pd.testing.assert_frame_equal(old, new)

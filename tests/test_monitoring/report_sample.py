@@ -147,6 +147,12 @@ def make_data(**fields: Any) -> ReportData:
             },
             "promotion": {"decision": "promote", "reasons": ["stability rose"], "champion_version": "2"},
             "campaigns": [make_campaign()],
+            "migration": {
+                "previous_as_of": "2026-11-09", "before_version": "1", "after_version": "2",
+                "common": 330, "joined": 20, "left": 5, "moved": 0.1333, "moved_by_customers": 0.0606,
+                "moved_by_model": 0.0909,
+                "sentences": [f"24 customers went from Window shoppers to {names[0]}: by the new model."],
+            },
         },
         "profiles": pd.DataFrame(
             {
@@ -158,6 +164,14 @@ def make_data(**fields: Any) -> ReportData:
                 "rule": ["bought twice", None, ""],
                 "reasons": [[("discount_share", "far above average")], [], []],
                 "lineage": ["continues", None, ""],
+            }
+        ),
+        "migration": pd.DataFrame(
+            {
+                "before_name": [names[0], "Window shoppers", "Window shoppers", "Regulars", None, names[0]],
+                "between_name": [names[0], "Window shoppers", "Window shoppers", names[0], "Regulars", None],
+                "after_name": [names[0], "Window shoppers", names[0], names[0], "Window shoppers", None],
+                "customers": [160, 126, 24, 20, 20, 5],
             }
         ),
         "maps": {

@@ -167,6 +167,7 @@ def test_no_page_shows_a_raw_float_or_a_missing_value(site: dict[str, Document])
         ("drift", "drift", "Score", "drift", "score"),
         ("segments", "sizes", "Customers", "profiles", "size"),
         ("segments", "levels", "Share of customers", "levels", "share"),
+        ("segments", "migration_streams", "Customers", "migration", "customers"),
         ("data_health", "sources", "Rows in", "sources", "read"),
         ("data_health", "sources", "Set aside", "sources", "quarantined"),
         ("data_health", "quarantine", "Rows", "quarantine", "rows"),
@@ -193,7 +194,7 @@ def test_segments_show_their_numbers_and_come_largest_first(numbered: ReportData
         assert shown in page.text
     names = [page.text.index(name) for name in (f"Loyal {EVIL}", "Window shoppers", "Unlike any")]
     assert names == sorted(names)
-    assert set(page.figures) == {"sizes", "map_pca", "heatmap", "silhouettes", "levels"}
+    assert set(page.figures) == {"sizes", "migration", "map_pca", "heatmap", "silhouettes", "levels"}
     points = sum(len(trace["x"]) for trace in page.figures["map_pca"]["data"])
     assert points == 350
 
@@ -213,6 +214,39 @@ def test_the_fit_of_each_segment_is_a_row(numbered: ReportData) -> None:
         [0.5, (43 * -0.25 + 100 * 0.125) / 143]
     )
     assert page.read_shown("fits", "Nearer to another") == [f"0{SPACE}%", f"30.1{SPACE}%"]
+
+
+def test_who_moved_is_told_and_laid_to_customers_or_model(numbered: ReportData) -> None:
+    page = render_page("segments", numbered)
+    assert (
+        f"Of 330 customers known since the week to 9{SPACE}November{SPACE}2026, 13.3{SPACE}% are in another segment "
+        f"now. What they did moved 6.06{SPACE}%, the new model 9.09{SPACE}%; whom both moved counts for both. "
+        "20 joined and 5 left."
+    ) in page.text
+    assert f"24 customers went from Window shoppers to Loyal {EVIL}: by the new model." in page.text
+    assert page.read_column("migration_matrix", "From") == [
+        f"Loyal {EVIL}", "Window shoppers", "Regulars", "Joined",
+    ]  # fmt: skip
+    assert page.read_column("migration_matrix", f"to Loyal {EVIL}") == ["160", "24", "20", "0"]
+    assert page.read_column("migration_matrix", "to Window shoppers") == ["0", "126", "0", "20"]
+    assert page.read_column("migration_matrix", "Left") == ["5", "0", "0", "0"]
+    assert page.read_shown("migration_matrix", "Left") == ["5", "", "", ""]
+
+
+def test_where_the_model_stayed_nobody_speaks_of_it(numbered: ReportData) -> None:
+    told = numbered.summary["migration"] | {"after_version": "1"}
+    page = render_page("segments", replace(numbered, summary=numbered.summary | {"migration": told}))
+    assert f"13.3{SPACE}% are in another segment now. 20 joined" in page.text
+    assert [heading for _, heading in page.tables["migration_streams"][0]] == ["Was in", "Is in", "Customers"]
+    assert len(page.figures["migration"]["layout"]["annotations"]) == 2
+    assert "old model" not in page.text
+
+
+def test_weeks_that_were_not_compared_leave_no_gap(numbered: ReportData) -> None:
+    alone = replace(numbered, migration=pd.DataFrame(), summary=numbered.summary | {"migration": None})
+    page = render_page("segments", alone)
+    assert "migration" not in page.figures
+    assert "Who moved" not in page.text
 
 
 def test_an_algorithm_nobody_named_is_shown_as_it_is() -> None:

@@ -81,6 +81,8 @@ function tintFigure(figure) {
   for (const name of ["xaxis", "yaxis"]) {
     layout[name] = { ...layout[name], gridcolor: line, zerolinecolor: soft };
   }
+  // Plotly puts a halo in the paper's colour around the names in streams.
+  if (figure.data.some((trace) => trace.type === "sankey")) layout.paper_bgcolor = surface;
   const data = figure.data.map((trace) =>
     ["heatmap", "icicle"].includes(trace.type) ? { ...trace, textfont: { ...trace.textfont, color: text } } : trace);
   return { data, layout };
