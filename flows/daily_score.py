@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.settings import load_settings
+from models.retraining import find_retraining
 from tasks.drift import check_sources, watch_drift
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
@@ -53,6 +54,12 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             )  # fmt: skip
         with clock.stage("drift"):
             drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
+        retraining = find_retraining(
+            drift_decision=drift.decision.decision,
+            drift_reason=drift.decision.reasons[0],
+            champion_age_days=champion.age_on(day),
+            max_age_days=settings.promotion.max_age_days,
+        )
         summary = {
             "as_of": str(day),
             "run_id": run.run_id,
@@ -60,6 +67,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             "customers": len(factors),
             "champion_version": champion.version,
             "drift": drift.to_dict(),
+            "retraining": retraining.to_dict(),
             "segments": scored.to_dict(),
             "seconds": clock.seconds,
         }

@@ -328,17 +328,28 @@ def show_segments(result: Mapping[str, Any]) -> None:
 
 
 def show_models(result: Mapping[str, Any]) -> None:
-    """The versions in the registry."""
+    """The versions in the registry, and who was in production when, and why."""
     out = console()
-    table = Table("version", "alias", "as of", "algorithm", "segments", box=None, pad_edge=False)
+    versions = Table(
+        "version", "alias", "as of", "algorithm", "segments", "decision", box=None, pad_edge=False
+    )
     for v in result["versions"]:
-        table.add_row(
+        versions.add_row(
             *(
-                str(v.get(k) if v.get(k) is not None else "")
-                for k in ("version", "aliases", "as_of", "algorithm", "segments")
+                escape(str(v.get(k) if v.get(k) is not None else ""))
+                for k in ("version", "aliases", "as_of", "algorithm", "segments", "decision")
             )
         )
-    out.print(table)
+    out.print(versions)
+    if not result["promotions"]:
+        return
+    out.print()
+    trail = Table("week to", "decision", "champion", "because", box=None, pad_edge=False)
+    for row in result["promotions"]:
+        trail.add_row(
+            row["as_of"], row["decision"], row["champion_version"] or "none", escape(row["reasons"][0])
+        )
+    out.print(trail)
 
 
 def show_exports(result: Mapping[str, Any]) -> None:

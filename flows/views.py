@@ -127,12 +127,26 @@ def map_segments(settings: Settings, *, as_of: date | None, method: MapMethod, o
 
 
 def read_models(settings: Settings) -> dict[str, Any]:
-    """The registered versions, newest first."""
+    """The registered versions, newest first, and every decision about them, newest first."""
+    from tasks.decisions import list_promotions
     from tasks.registry import list_versions, open_registry
 
     registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
     versions = list_versions(registry)
-    return {"versions": json.loads(versions.to_json(orient="records", date_format="iso"))}
+    decisions = list_promotions(open_lake(settings.home)).iloc[::-1]
+    told = ("decision", "champion_version", "previous_version", "challenger_version")
+    return {
+        "versions": json.loads(versions.to_json(orient="records", date_format="iso")),
+        "promotions": [
+            {
+                "decided_at": row["decided_at"].isoformat(),
+                "as_of": str(row["as_of"]),
+                **{name: None if pd.isna(row[name]) else row[name] for name in told},
+                "reasons": json.loads(row["reasons"]),
+            }
+            for row in decisions.to_dict("records")
+        ],
+    }
 
 
 def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from prefect import flow
 
 from flows.settings import load_settings
+from models.retraining import MEANINGS, Cause
+from tasks.approval import seek_approval
 from tasks.drift import check_sources, watch_drift
 from tasks.experiments import measure_campaigns
 from tasks.features import compute_features, compute_history
@@ -26,17 +28,21 @@ from tasks.registry import open_registry
 from tasks.reporting import build_reports, show_reports
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
+from tasks.shadow import choose_contender, score_shadow
 from tasks.snapshots import read_snapshot
 from tasks.training import train_challenger
 
 
 @flow(name="weekly-retrain", persist_result=False)
-def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) -> dict[str, Any]:
+def weekly_retrain(
+    config: str = "segmentwerk.toml", as_of: date | None = None, cause: Cause = "hand"
+) -> dict[str, Any]:
     """Ingest, compute factors, watch drift, train, promote, score, see who moved, measure and report.
 
     Args:
         config: path of the configuration file.
         as_of: the last whole day to count; yesterday in the shop's timezone if not given.
+        cause: what set it off; it is put on record.
 
     Returns:
         The weekly summary, as `segmentwerk weekly --json` prints it.
@@ -72,16 +78,21 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
                 as_of=day, settings=settings.training, experiment=settings.experiment,
             )  # fmt: skip
         with clock.stage("promotion"):
+            contender = choose_contender(
+                lake, registry, challenger, champion, factors, as_of=day, settings=settings.promotion
+            )
             verdict = judge_challenger(
-                lake, challenger, champion, factors, history,
+                lake, contender, champion, factors, history,
                 as_of=day, drift=drift, settings=settings.promotion,
             )  # fmt: skip
-            promotion = record_verdict(lake, registry, verdict, challenger, champion, as_of=day)
+            verdict = seek_approval(verdict, contender, champion, factors, settings=settings.promotion)
+            promotion = record_verdict(lake, registry, verdict, contender, champion, as_of=day)
         with clock.stage("score"):
             scored = score_customers(
                 lake, promotion.segmenter, factors, as_of=day, version=promotion.champion_version,
                 states=promotion.states, owner_names=settings.segments.names,
             )  # fmt: skip
+            score_shadow(lake, contender, promotion, factors, as_of=day, settings=settings.promotion)
         with clock.stage("migration"):
             migration = trace_migration(lake, factors, scored, champion, as_of=day)
         with clock.stage("measure"):
@@ -93,6 +104,7 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
             "run_id": run.run_id,
             "ingest": intake.to_dict(),
             "customers": len(factors),
+            "retraining": {"cause": cause, "sentence": MEANINGS[cause]},
             "drift": drift.to_dict(),
             "training": challenger.to_dict(),
             "promotion": promotion.to_dict(),

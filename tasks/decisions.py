@@ -98,14 +98,27 @@ def list_wins(decisions: pd.DataFrame, *, as_of: date) -> list[dict[str, Any]]:
     """Of every week decided before `as_of`, since the last rollback: the champion it ended with, and whether the
     challenger had won.
     """
-    earlier = decisions[decisions["as_of"] < as_of]
-    returned = earlier.index[earlier["decision"] == ROLLBACK]
-    since = earlier.loc[returned[-1] + 1 :] if len(returned) else earlier
-    last = since.drop_duplicates("as_of", keep="last").sort_values("as_of", kind="stable")
+    last = _list_earlier_weeks(decisions, as_of=as_of)
     return [
         {"champion_version": version, "won": bool(json.loads(gates).get("won"))}
         for version, gates in zip(last["champion_version"], last["gates"], strict=True)
     ]
+
+
+def find_last_winner(decisions: pd.DataFrame, *, as_of: date, champion_version: str) -> str | None:
+    """The challenger that won against this champion the week before and did not replace it; None if none did."""
+    last = _list_earlier_weeks(decisions, as_of=as_of).tail(1)
+    if last.empty or last["champion_version"].iloc[0] != champion_version:
+        return None
+    return _read(last["challenger_version"].iloc[0]) if json.loads(last["gates"].iloc[0]).get("won") else None
+
+
+def _list_earlier_weeks(decisions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+    """The last decision about each week before `as_of`, since the last rollback."""
+    earlier = decisions[decisions["as_of"] < as_of]
+    returned = earlier.index[earlier["decision"] == ROLLBACK]
+    since = earlier.loc[returned[-1] + 1 :] if len(returned) else earlier
+    return since.drop_duplicates("as_of", keep="last").sort_values("as_of", kind="stable")
 
 
 def find_later_week(decisions: pd.DataFrame, *, as_of: date) -> date | None:

@@ -258,7 +258,7 @@ def _judge(
     standing = Standing(
         gain=gain,
         trouble=trouble,
-        champion_age_days=_age(champion, as_of=as_of),
+        champion_age_days=champion.age_on(as_of),
         share_moved=challenger.lineage.moved,
         share_drifted=drift.share_of(champion.segmenter.factors),
         wins=count_wins(list_wins(decisions, as_of=as_of), champion_version=champion.version),
@@ -280,7 +280,7 @@ def _measure_gain(
     """What customers of a horizon ago did since says which model tells them apart better; or why it cannot be said."""
     if history.past is None:
         return None, "the shop is too young to look at what customers did afterwards"
-    old_enough = _age(champion, as_of=as_of) >= history.days
+    old_enough = champion.age_on(as_of) >= history.days
     sides = (
         Contender(challenger.segmenter.recipe, challenger.seed),
         Contender(champion.segmenter.recipe, champion.seed, champion.segmenter if old_enough else None),
@@ -298,10 +298,6 @@ def _measure_champion(champion: LoadedModel, factors: pd.DataFrame) -> GateValue
         segments=2, smallest_share=unknown, outlier_share=unknown, stability=unknown, stability_min=unknown
     )
     return replace(known, **measure_shape(champion.segmenter.assign(factors)))
-
-
-def _age(champion: LoadedModel, *, as_of: date) -> float:
-    return float((as_of - date.fromisoformat(champion.tags["as_of"])).days)
 
 
 def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> tuple[LoadedModel, dict[str, Any]]:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 MODEL = "segments"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-SEED_TAG = "seed"
+SEED_TAG, LINEAGE_TAG = "seed", "lineage"
 _HIGHEST_TAG = "highest_segment_id"
 _STATE = "state"
 _PREVIOUS_TAG, _ROLLED_BACK_TAG, _DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
@@ -87,6 +87,10 @@ class LoadedModel:
     def seed(self) -> int:
         """What it was fitted with; early versions do not say, and were fitted with 0."""
         return int(self.tags.get(SEED_TAG, "0"))
+
+    def age_on(self, day: date) -> float:
+        """Days since the last day of what it was trained on."""
+        return float((day - date.fromisoformat(self.tags["as_of"])).days)
 
 
 def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Registry:
@@ -321,7 +325,7 @@ def list_versions(registry: Registry) -> pd.DataFrame:
     """Every version, newest first.
 
     Columns (object; None where unknown): version, aliases, as_of, trained_at, snapshot_id, code_version,
-    algorithm, previous_version, rolled_back_at, run_id; and the gate values.
+    algorithm, previous_version, rolled_back_at, decision, run_id; and the gate values.
     """
     client = _connect(registry)
     aliases = _read_aliases(client)
@@ -333,6 +337,7 @@ def list_versions(registry: Registry) -> pd.DataFrame:
         "algorithm",
         _PREVIOUS_TAG,
         _ROLLED_BACK_TAG,
+        "decision",
     ]
     gates = list(GateValues.__dataclass_fields__)
     rows = [

@@ -88,7 +88,7 @@ def score_customers(
     profiles["lineage"] = [states.get(int(segment), "kept") for segment in profiles["segment_id"]]
     names = profiles.set_index("segment_id")["segment_name"]
     assignment = assignment.assign(segment_name=assignment["segment_id"].map(names))
-    _store(lake, "segments", assignment.reset_index(), _SEGMENTS, as_of=as_of, version=version)
+    store_assignment(lake, "segments", assignment, as_of=as_of, version=version)
     _store(lake, "segment_profiles", profiles, _PROFILES, as_of=as_of, version=version)
     dormant = int((assignment["segment_id"] == DORMANT_SEGMENT).sum())
     get_logger().info(
@@ -96,6 +96,15 @@ def score_customers(
         len(assignment), version, int(assignment["is_outlier"].sum()), dormant,
     )  # fmt: skip
     return Scored(assignment, profiles, version)
+
+
+def store_assignment(lake: Lake, table: str, assignment: pd.DataFrame, *, as_of: date, version: str) -> None:
+    """Write where a model places each customer, in place of what the table holds for that day.
+
+    Args:
+        assignment: by customer_id, as `Segmenter.explain` gives it.
+    """
+    _store(lake, table, assignment.reset_index(), _SEGMENTS, as_of=as_of, version=version)
 
 
 def _store(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -27,6 +28,7 @@ from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
 from tasks.registry import (
+    LINEAGE_TAG,
     SEED_TAG,
     LoadedModel,
     Registry,
@@ -143,7 +145,11 @@ def train_challenger(
         gates=gates,
         candidates=search.candidates,
         input_example=factors.head(5),
-        tags={"algorithm": search.winner.algorithm, SEED_TAG: str(seed)},
+        tags={
+            "algorithm": search.winner.algorithm,
+            SEED_TAG: str(seed),
+            LINEAGE_TAG: json.dumps(lineage.states),
+        },
     )
     get_logger().info("challenger: version %s, %s", version, search.sentence)
     if search.warning:
