@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from models.simulation.shop import Shop
+    from tasks.features import History
 
 LAST_DAY = date(2026, 11, 15)
 CUSTOMERS, WEEKS, SEEDS = 5000, 55, 10
@@ -44,18 +50,15 @@ def recover_shops(folder: Path, *, seeds: int = SEEDS, customers: int = CUSTOMER
 
 def recover_shop(folder: Path, *, seed: int, customers: int = CUSTOMERS) -> Recovery:
     """The whole way of one shop: files, ingestion, factors, search, fit."""
-    from flows.settings import load_settings
-    from flows.views import ingest_now
+    from models.search import search_recipes
     from models.segmenter import fit_segmenter
     from models.simulation.segments import EQUAL_RFM_PAIR
-    from models.simulation.shop import simulate_shop
-    from tasks.simulated_shop import write_config, write_delivery
 
-    shop = simulate_shop(customers=customers, weeks=WEEKS, last_day=LAST_DAY, seed=seed)
-    settings = load_settings(write_config(folder))
-    write_delivery(shop, folder=folder, start=None, end=LAST_DAY)
-    ingest_now(settings)
-    factors, recipe = choose_recipe(settings)
+    shop, settings = deliver_shop(folder, seed=seed, customers=customers)
+    factors, history = read_factors(settings)
+    recipe = search_recipes(
+        factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings.training
+    ).winner
     found = fit_segmenter(factors, recipe=recipe, seed=settings.training.seed).assign(factors)["segment_id"]
     secret = settings.shop_rules().secret
     known = read_truth(settings.home, shop.truth.keys, secret=secret).join(found.rename("found"), how="inner")
@@ -69,9 +72,22 @@ def recover_shop(folder: Path, *, seed: int, customers: int = CUSTOMERS) -> Reco
     )
 
 
-def choose_recipe(settings):  # type: ignore[no-untyped-def]
-    """Factors as of the last day, and the recipe the product's own search finds for them."""
-    from models.search import search_recipes
+def deliver_shop(folder: Path, *, seed: int, customers: int) -> tuple[Shop, Settings]:
+    """A simulated shop whose files have been taken in, and its settings."""
+    from flows.settings import load_settings
+    from flows.views import ingest_now
+    from models.simulation.shop import simulate_shop
+    from tasks.simulated_shop import write_config, write_delivery
+
+    shop = simulate_shop(customers=customers, weeks=WEEKS, last_day=LAST_DAY, seed=seed)
+    settings = load_settings(write_config(folder))
+    write_delivery(shop, folder=folder, start=None, end=LAST_DAY)
+    ingest_now(settings)
+    return shop, settings
+
+
+def read_factors(settings: Settings) -> tuple[pd.DataFrame, History]:
+    """Factors as of the last day, and those of a horizon ago with what came of them."""
     from tasks.features import compute_features, compute_history
     from tasks.lake import begin_run, write_lake
 
@@ -82,10 +98,7 @@ def choose_recipe(settings):  # type: ignore[no-untyped-def]
         days = settings.features.outcome_days
         history = compute_history.fn(lake, as_of=LAST_DAY, days=days, consent_default=consent)
         lake.commit(run, {})
-    found = search_recipes(
-        factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings.training
-    )
-    return factors, found.winner
+    return factors, history
 
 
 def read_truth(home: str, keys: pd.DataFrame, *, secret: bytes) -> pd.DataFrame:

@@ -26,7 +26,8 @@ class PromotionSettings(BaseModel):
         stability_min: the same for the least stable segment.
         smallest_share: the least share of customers in the smallest segment.
         outlier_share_max: the largest share of customers in no segment.
-        moved_max: the largest share of customers who may change segment at once.
+        moved_max: the largest share of customers who may change segment at once; 1 is no limit, for after a great
+            change of habits the better model must move nearly everybody.
         max_age_days: a champion older than this yields to a challenger that is not worse.
         non_inferiority: a challenger is not worse when the lower bound of its gain is above minus this.
         population_min: the least number of customers, as a share of those the champion was trained on, that a week
@@ -44,7 +45,7 @@ class PromotionSettings(BaseModel):
     stability_min: float = Field(default=0.60, ge=0, le=1)
     smallest_share: float = Field(default=0.01, ge=0, lt=0.5)
     outlier_share_max: float = Field(default=0.25, ge=0, lt=1)
-    moved_max: float = Field(default=0.80, gt=0, le=1)
+    moved_max: float = Field(default=1.0, gt=0, le=1)
     max_age_days: int = Field(default=180, ge=1)
     non_inferiority: float = Field(default=0.01, ge=0, le=1)
     population_min: float = Field(default=0.5, ge=0, le=1)

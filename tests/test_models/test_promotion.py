@@ -58,7 +58,7 @@ def test_a_clearly_better_challenger_is_promoted_and_the_reason_has_the_numbers(
         "0.015 could have been noticed (at least 0.010, bound above 0)"
     )
     assert "the smallest segment holds 5.00 % (at least 1.00 %)" in decision.reasons
-    assert "customers who would change segment: 10.00 % (at most 80.00 %)" in decision.reasons
+    assert "customers who would change segment: 10.00 % (at most 100.00 %)" in decision.reasons
     assert "a challenger was better 2 weeks running (at least 2)" in decision.reasons
 
 
@@ -158,7 +158,10 @@ def test_without_any_standing_the_champion_stays() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"share_moved": 0.81}, "customers who would change segment: 81.00 % (at most 80.00 %)"),
+        (
+            {"share_moved": 0.51, "settings": PromotionSettings(moved_max=0.5)},
+            "customers who would change segment: 51.00 % (at most 50.00 %)",
+        ),
         ({"wins": 0}, "a challenger was better 1 weeks running (at least 2)"),
         (
             {"decided_later": date(2026, 11, 22)},
