@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import numpy as np
 import pandas as pd
+from prefect import runtime
+from prefect.client.orchestration import get_client
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
+from prefect.states import Running
 
 from models.migration import describe_flows, distinguish_names, find_notable_flows, measure_migration
 from models.promotion import PromotionSettings
@@ -51,6 +56,7 @@ def seek_approval(
     try:
         answer = pause_flow_run(form, timeout=seconds, poll_interval=min(ASKED_EVERY_S, seconds), key=FORM)
     except FlowPauseTimeout:
+        _go_on()
         return keep_champion(
             verdict, reason=f"nobody approved the challenger within {settings.approval_minutes:g} minutes"
         )
@@ -58,6 +64,12 @@ def seek_approval(
     if answer.approve:
         return verdict
     return keep_champion(verdict, reason=f"the challenger was not approved{comment}")
+
+
+def _go_on() -> None:
+    """A run whose pause has timed out cannot end well unless it is set running again: Prefect would fail it."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(runtime.flow_run.id), Running(), force=True)
 
 
 def describe_change(
