@@ -14,7 +14,7 @@ from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
 from tasks.promotion import load_current_champion, settle_promotions
-from tasks.registry import open_registry
+from tasks.registry import open_registry, require_factors
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
@@ -42,6 +42,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
                 consent_default=settings.features.consent_default,
                 own=settings.features.factors,
             )
+        require_factors(champion, factors)
         with clock.stage("score"):
             scored = score_customers(
                 lake, champion.segmenter, factors,

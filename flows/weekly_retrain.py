@@ -15,7 +15,7 @@ from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
 from tasks.promotion import judge_challenger, load_champion, settle_promotions
-from tasks.registry import open_registry
+from tasks.registry import open_registry, require_factors
 from tasks.reporting import build_reports, show_reports
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
@@ -52,6 +52,7 @@ def weekly_retrain(config: str = "segmentwerk.toml", as_of: date | None = None) 
                 lake, as_of=day, days=settings.features.outcome_days, consent_default=consent, own=own
             )
         champion = load_champion(lake, registry, as_of=day)
+        require_factors(champion, factors)
         with clock.stage("drift"):
             reference = read_snapshot(lake, champion)
             drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)

@@ -24,7 +24,8 @@ from tasks.features import History
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
-from tasks.registry import LoadedModel, Registry, find_version, register_segmenter
+from tasks.registration import register_segmenter
+from tasks.registry import LoadedModel, Registry, find_version
 from tasks.registry_faults import RETRIES, RETRY_DELAYS, is_worth_retrying
 from tasks.scoring import VALUE_FACTOR
 from tasks.snapshots import identify_snapshot, store_snapshot

@@ -16,6 +16,7 @@ import pytest
 from models.promotion import GateValues
 from models.recipes import Recipe
 from models.segmenter import Segmenter, fit_segmenter
+from tasks.registration import register_segmenter
 from tasks.registry import (
     CHALLENGER,
     CHAMPION,
@@ -28,7 +29,6 @@ from tasks.registry import (
     load_segmenter,
     open_registry,
     promote_version,
-    register_segmenter,
     repair_aliases,
     rollback_champion,
     tag_version,
