@@ -61,10 +61,12 @@ def register_segmenter(
     import mlflow
 
     client = connect(registry)
-    experiment = mlflow.set_experiment(registry.experiment)
+    experiment = mlflow.set_experiment(registry.experiment).experiment_id
+    about = {"as_of": str(as_of), "snapshot_id": snapshot_id}
+    _end_abandoned(client, experiment, snapshot_id=snapshot_id)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        mlflow.start_run(experiment_id=experiment.experiment_id, run_name=f"{MODEL} {as_of}") as run,
+        mlflow.start_run(experiment_id=experiment, run_name=f"{MODEL} {as_of}", tags=about) as run,
     ):
         folder = Path(scratch) / STATE
         write_segmenter(segmenter, folder)
@@ -84,15 +86,13 @@ def register_segmenter(
             pip_requirements=[*pin_libraries(), f"data/{STATE}/{wheel.name}"],
         )
         facts = {
-            "as_of": str(as_of),
-            "snapshot_id": snapshot_id,
+            **about,
             "trained_at": (trained_at or datetime.now(UTC)).isoformat(),
             "algorithm": segmenter.recipe.algorithm,
             "code_version": package_version("segmentwerk"),
             "gates": json.dumps(gates.to_dict()),
             DIGEST_TAG: digest_files(folder),
         }
-        mlflow.set_tags({"as_of": str(as_of), "snapshot_id": snapshot_id})
     # With its tags in one call: there is never a version without its digest.
     created = client.create_model_version(
         MODEL,
@@ -103,6 +103,13 @@ def register_segmenter(
     )
     client.set_registered_model_alias(MODEL, CHALLENGER, str(created.version))
     return str(created.version)
+
+
+def _end_abandoned(client: MlflowClient, experiment: str, *, snapshot_id: str) -> None:
+    """An attempt that died, or lost its server, would seem to run for ever."""
+    unfinished = f"tags.snapshot_id = '{snapshot_id}' and attributes.status = 'RUNNING'"
+    for run in client.search_runs([experiment], unfinished):
+        client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _log_candidates(client: MlflowClient, parent: Run, candidates: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
@@ -109,7 +109,7 @@ def check_writable(tracking_uri: str, artifact_location: str | None) -> None:
     database = Path(tracking_uri.removeprefix(_SQLITE))
     needed = [database, database.parent]
     if artifact_location:
-        needed.append(Path(urlsplit(artifact_location).path))
+        needed.append(Path(unquote(urlsplit(artifact_location).path)))
     for path in needed:
         if path.exists() and not os.access(path, os.W_OK):
             raise _refuse_writing(str(path), why="permission denied")

@@ -144,13 +144,12 @@ def assert_agreement(killer: Killer, shop: Shop, *, aliases: dict[str, str]) -> 
 
 
 def assert_reported(shop: Shop, *, version: str) -> None:
-    """The customers of the week, its finished run and its report are of one version."""
+    """The customers of the week, its last finished run and its report are of one version."""
     segments = open_lake(str(shop.home)).table("segments")
     of_week = segments.filter(segments.as_of == LAST_DAY).to_pandas()
     assert set(of_week["model_version"]) == {version}
-    (run,) = (
-        run for run in list_runs(shop.home) if run["flow"] == "weekly-retrain" and run["as_of"] == LAST_DAY
-    )
+    # A run that was killed after its commit stands on record beside the one that came after.
+    run = [run for run in list_runs(shop.home) if run["flow"] == "weekly-retrain"][-1]
     assert run["summary"]["promotion"]["champion_version"] == version
     for name in (str(LAST_DAY), "latest"):
         page = (shop.home / "reports" / name / "index.html").read_text(encoding="utf-8")
@@ -163,7 +162,7 @@ def test_killed_at_every_step_of_a_promotion(killer: Killer, shop: Shop, promote
     assert {
         "after MLflow's create_model_version", "after MLflow's set_model_version_tag",
         "after MLflow's set_registered_model_alias", "after MLflow's delete_registered_model_alias",
-        "after Delta's write_to_deltalake", "after tasks.promotion.settle_promotions",
+        "after Delta's write", "after tasks.promotion.settle_promotions",
     } <= changed  # fmt: skip
     assert len(steps) >= 15
     for step in steps:

@@ -142,6 +142,7 @@ def test_the_registry_is_no_database(command: Command, shop_copy: Any) -> None:
     assert_same_contents(read_contents(shop_copy.home), before)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["mlflow.db", "artifacts"])
 def test_the_registry_is_read_only(prefect_server: None, shop_copy: Any, name: str) -> None:
     path = shop_copy.home / name
