@@ -36,9 +36,11 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 STATE = "state"
 _PREVIOUS_TAG, _ROLLED_BACK_TAG, DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
 
-# Read by MLflow at import. Only Prefect retries: with MLflow's own defaults a dead server blocks for minutes.
+# Read by MLflow. Only Prefect retries: with MLflow's own defaults a dead server blocks for minutes. Of a server's runs
+# it would print the addresses on standard output, where a command's one JSON object stands.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
