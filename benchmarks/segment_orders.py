@@ -25,6 +25,7 @@ CUTS = (date(2011, 6, 9), date(2011, 9, 9))
 HORIZON = 90
 FOLDS, REPEATS = 5, 4
 RESAMPLES, BOOTSTRAPS = 2000, 50
+STABILITY = 0.75  # the least that is wanted of every segment
 RFM = ("days_since_last_purchase", "orders_lifetime", "revenue_lifetime")
 PUBLISHED = {"K-Means on RFM": (0.255, 0.241), "RFM quintiles": (0.264, 0.248), "ceiling": (0.30, 0.28)}
 MAIN = "log_revenue"
@@ -155,7 +156,9 @@ def choose_recipe(factors: pd.DataFrame, earlier: Snapshot) -> SearchResult:
     from models.search import search_recipes
     from models.training_settings import TrainingSettings
 
-    settings = TrainingSettings(preparations=("pls",), segments_min=5, segments_max=8)
+    settings = TrainingSettings(
+        preparations=("pls",), segments_min=5, segments_max=8, stability_min=STABILITY
+    )
     return search_recipes(factors, past_factors=earlier.factors, outcomes=earlier.outcomes, settings=settings)
 
 

@@ -14,8 +14,8 @@ from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
-from tasks.promotion import check_champion, load_current_champion, settle_promotions
-from tasks.registry import open_registry
+from tasks.promotion import check_population, load_current_champion, settle_promotions
+from tasks.registry import open_registry, require_factors
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
@@ -44,9 +44,8 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
                 own=settings.features.factors,
             )
         reference = read_snapshot(lake, champion)
-        check_champion(
-            champion, factors, reference=reference, population_min=settings.promotion.population_min
-        )
+        require_factors(champion, factors)
+        check_population(reference, factors, least=settings.promotion.population_min)
         with clock.stage("score"):
             scored = score_customers(
                 lake, champion.segmenter, factors,

@@ -18,13 +18,13 @@ from tasks.lake import begin_run, write_lake
 from tasks.migration import trace_migration
 from tasks.progress import Stopwatch
 from tasks.promotion import (
-    check_champion,
+    check_population,
     judge_challenger,
     load_champion,
     record_verdict,
     settle_promotions,
 )
-from tasks.registry import open_registry
+from tasks.registry import open_registry, require_factors
 from tasks.reporting import build_reports, show_reports
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
@@ -66,11 +66,10 @@ def weekly_retrain(
                 twice=settings.training.foretells,
             )  # fmt: skip
         champion = load_champion(lake, registry, as_of=day)
+        require_factors(champion, factors)
         with clock.stage("drift"):
             reference = read_snapshot(lake, champion)
-            check_champion(
-                champion, factors, reference=reference, population_min=settings.promotion.population_min
-            )
+            check_population(reference, factors, least=settings.promotion.population_min)
             drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
         with clock.stage("training"):
             challenger = train_challenger(

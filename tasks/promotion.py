@@ -62,8 +62,8 @@ class NoChampionError(LookupError):
     """There is no model to score with."""
 
 
-class ChampionUnfitError(ValueError):
-    """The champion cannot be used on this week's customers, or these are not to be trusted."""
+class TooFewCustomersError(ValueError):
+    """A week has too few customers to be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,33 +132,19 @@ def load_champion(lake: Lake, registry: Registry, *, as_of: date) -> LoadedModel
     return None if version is None else load_version(registry, version)
 
 
-def check_champion(
-    champion: LoadedModel | None,
-    factors: pd.DataFrame,
-    *,
-    reference: pd.DataFrame | None,
-    population_min: float,
-) -> None:
-    """Make sure that the champion can place these customers, and that they are not a fraction of the usual ones.
+def check_population(reference: pd.DataFrame | None, factors: pd.DataFrame, *, least: float) -> None:
+    """Make sure that a week has more than a fraction of the usual customers.
 
     Args:
-        reference: the customers it was trained on.
-        population_min: the least number of customers, as a share of those.
+        reference: the customers the champion was trained on; None without one.
+        least: the least number of customers, as a share of those.
 
     Raises:
-        ChampionUnfitError: it knows factors that these do not have, or they are too few.
+        TooFewCustomersError: it has fewer.
     """
-    if champion is None:
-        return
-    missing = [name for name in champion.segmenter.factors if name not in factors.columns]
-    if missing:
-        raise ChampionUnfitError(
-            f"the champion (version {champion.version}) needs {', '.join(missing)}, which this week's factors do not "
-            "have: put it back in [features] of the configuration"
-        )
     usual = 0 if reference is None else len(reference)
-    if len(factors) < population_min * usual:
-        raise ChampionUnfitError(
+    if len(factors) < least * usual:
+        raise TooFewCustomersError(
             f"only {len(factors):,} customers, the champion was trained on {usual:,}: has everything been delivered? "
             "If the shop is really so much smaller now, lower population_min in [promotion]"
         )

@@ -16,47 +16,32 @@ import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from models.promotion import GateValues
-from tasks.registry_faults import (
-    RegistryError,
-    check_database,
-    check_writable,
-    explained,
-    explaining,
-)
-from tasks.scoring_wheel import pack_code, pin_libraries
-from tasks.segments_model import (
-    ModelStateError,
-    check_copy,
-    describe_interface,
-    digest_files,
-    read_segmenter,
-    write_segmenter,
-)
+from tasks.registry_faults import RegistryError, check_database, check_writable, explained, explaining
+from tasks.segments_model import ModelStateError, digest_files, read_segmenter
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
     from models.segmenter import Segmenter
 
 MODEL = "segments"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-SEED_TAG, LINEAGE_TAG = "seed", "lineage"
-_HIGHEST_TAG = "highest_segment_id"
-_STATE = "state"
-_PREVIOUS_TAG, _ROLLED_BACK_TAG, _DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
+SEED_TAG, LINEAGE_TAG, HIGHEST_ID_TAG = "seed", "lineage", "highest_segment_id"
+STATE = "state"
+_PREVIOUS_TAG, _ROLLED_BACK_TAG, DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
 
-# Read by MLflow at import. Only Prefect retries: with MLflow's own defaults a dead server blocks for minutes.
+# Read by MLflow. Only Prefect retries: with MLflow's own defaults a dead server blocks for minutes. Of a server's runs
+# it would print the addresses on standard output, where a command's one JSON object stands.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -115,89 +100,8 @@ def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Regis
         registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
     with explaining(registry.tracking_uri):
         check_database(registry.tracking_uri)
-        _create_missing(_connect(registry), registry)
+        _create_missing(connect(registry), registry)
     return registry
-
-
-@explained
-def register_segmenter(
-    registry: Registry,
-    segmenter: Segmenter,
-    *,
-    as_of: date,
-    snapshot_id: str,
-    parameters: Mapping[str, Any],
-    metrics: Mapping[str, float | None],
-    gates: GateValues,
-    candidates: pd.DataFrame,
-    input_example: pd.DataFrame,
-    trained_at: datetime | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> str:
-    """Log a training as a run and its segmenter as a new version with the alias `challenger`.
-
-    Args:
-        as_of, snapshot_id: which rows it was fitted on; kept as tags.
-        parameters, metrics: of the run; metrics that are unknown are left out.
-        gates: what the promotion gate will look at; kept as a tag.
-        candidates: every model that was tried, kept as `candidates.csv` of the run and as a nested run each.
-        input_example: a few rows of factors. They are not stored, customers do not belong in a registry (the
-            stored example is nobody's); the files must give back the same segments for them before the version
-            exists.
-        trained_at: kept as a tag; now, if not given.
-        tags: further tags of the version.
-
-    Returns the version's number.
-
-    Raises:
-        ModelStateError: the files do not give back the segmenter.
-    """
-    import mlflow
-
-    client = _connect(registry)
-    experiment = mlflow.set_experiment(registry.experiment)
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        mlflow.start_run(experiment_id=experiment.experiment_id, run_name=f"{MODEL} {as_of}") as run,
-    ):
-        folder = Path(scratch) / _STATE
-        write_segmenter(segmenter, folder)
-        check_copy(segmenter, folder, rows=input_example)
-        mlflow.log_params({name: _write_parameter(value) for name, value in parameters.items()})
-        mlflow.log_metrics({name: float(value) for name, value in metrics.items() if pd.notna(value)})
-        mlflow.log_text(candidates.to_csv(index=False), "candidates.csv")
-        _log_candidates(client, run, candidates)
-        mlflow.log_dict(segmenter.preparation.describe(), "preparation.json")
-        wheel = pack_code(folder)
-        model = mlflow.pyfunc.log_model(
-            name=MODEL,
-            loader_module="tasks.segments_model",
-            data_path=str(folder),
-            signature=describe_interface(segmenter),
-            input_example=segmenter.example,
-            pip_requirements=[*pin_libraries(), f"data/{_STATE}/{wheel.name}"],
-        )
-        facts = {
-            "as_of": str(as_of),
-            "snapshot_id": snapshot_id,
-            "trained_at": (trained_at or datetime.now(UTC)).isoformat(),
-            "algorithm": segmenter.recipe.algorithm,
-            "code_version": package_version("segmentwerk"),
-            "gates": json.dumps(gates.to_dict()),
-            _HIGHEST_TAG: str(max(segmenter.ids.values())),
-            _DIGEST_TAG: digest_files(folder),
-        }
-        mlflow.set_tags({"as_of": str(as_of), "snapshot_id": snapshot_id})
-    # With its tags in one call: there is never a version without its digest.
-    created = client.create_model_version(
-        MODEL,
-        source=model.model_uri,
-        run_id=run.info.run_id,
-        model_id=model.model_id,
-        tags={**(tags or {}), **facts},
-    )
-    client.set_registered_model_alias(MODEL, CHALLENGER, str(created.version))
-    return str(created.version)
 
 
 @explained
@@ -208,7 +112,7 @@ def load_segmenter(registry: Registry, name: str) -> LoadedModel | None:
         RegistryError: its files are missing or not those that were written at training, or an alias points to a
             version that has been deleted.
     """
-    client = _connect(registry)
+    client = connect(registry)
     found = _find(client, name)
     return None if found is None else _load(client, found)
 
@@ -220,17 +124,32 @@ def load_version(registry: Registry, version: str) -> LoadedModel:
     Raises:
         RegistryError: it is not, or its files cannot be trusted.
     """
-    client = _connect(registry)
+    client = connect(registry)
     found = _find(client, version)
     if found is None:
         raise _miss(version, "a champion on record")
     return _load(client, found)
 
 
+def require_factors(model: LoadedModel | None, factors: pd.DataFrame) -> None:
+    """Make sure that every factor the champion needs is computed today; further ones do no harm.
+
+    Raises:
+        RegistryError: some are not computed any more; they are named.
+    """
+    needed = model.segmenter.factors if model else ()
+    gone = [name for name in needed if name not in factors.columns]
+    if model is not None and gone:
+        raise RegistryError(
+            f"the champion, version {model.version}, needs factors that are not computed now: {', '.join(gone)}; "
+            "put them back under [[features.factors]], or use the version of Segmentwerk that trained it"
+        )
+
+
 @explained
 def read_champion(registry: Registry) -> str | None:
     """The champion's version, whatever has become of its files; None if there is no champion."""
-    return _read_aliases(_connect(registry)).get(CHAMPION)
+    return _read_aliases(connect(registry)).get(CHAMPION)
 
 
 @explained
@@ -240,7 +159,7 @@ def promote_version(registry: Registry, version: str) -> None:
     Raises:
         RegistryError: there is no such version, or its files cannot be trusted.
     """
-    client = _connect(registry)
+    client = connect(registry)
     found = _find(client, version)
     if found is None:
         raise _miss(version, "which was to become champion")
@@ -260,7 +179,7 @@ def rollback_champion(registry: Registry) -> str:
     Raises:
         RegistryError: there is no predecessor, or its files cannot be trusted.
     """
-    client = _connect(registry)
+    client = connect(registry)
     champion = _find(client, CHAMPION)
     if champion is None:
         raise RegistryError("there is no champion yet; nothing to roll back from")
@@ -295,7 +214,7 @@ def repair_aliases(registry: Registry) -> tuple[str, ...]:
         RegistryError: the registry cannot be written, or the champion has been deleted.
     """
     check_writable(registry.tracking_uri, registry.artifact_location)
-    client = _connect(registry)
+    client = connect(registry)
     versions = {str(version.version): version for version in _list(client)}
     aliases = _read_aliases(client)
     champion = aliases.get(CHAMPION)
@@ -327,7 +246,7 @@ def list_versions(registry: Registry) -> pd.DataFrame:
     Columns (object; None where unknown): version, aliases, as_of, trained_at, snapshot_id, code_version,
     algorithm, previous_version, rolled_back_at, decision, run_id; and the gate values.
     """
-    client = _connect(registry)
+    client = connect(registry)
     aliases = _read_aliases(client)
     facts = [
         "as_of",
@@ -353,43 +272,26 @@ def list_versions(registry: Registry) -> pd.DataFrame:
 @explained
 def find_version(registry: Registry, snapshot_id: str) -> str | None:
     """The newest version that was trained on a snapshot; None if there is none."""
-    found = (v for v in _list(_connect(registry)) if v.tags.get("snapshot_id") == snapshot_id)
+    found = (v for v in _list(connect(registry)) if v.tags.get("snapshot_id") == snapshot_id)
     return next((str(version.version) for version in found), None)
 
 
 @explained
 def find_highest_id(registry: Registry, versions: Collection[str]) -> int:
     """The highest segment id that any of these versions has, as far as they say so; 0 if none does."""
-    found = _list(_connect(registry))
-    return max((int(v.tags.get(_HIGHEST_TAG, "0")) for v in found if str(v.version) in versions), default=0)
+    found = _list(connect(registry))
+    return max((int(v.tags.get(HIGHEST_ID_TAG, "0")) for v in found if str(v.version) in versions), default=0)
 
 
 @explained
 def tag_version(registry: Registry, version: str, tags: Mapping[str, str]) -> None:
     """Add tags to a version, such as the decision about it."""
     for name, value in tags.items():
-        _connect(registry).set_model_version_tag(MODEL, version, name, value)
+        connect(registry).set_model_version_tag(MODEL, version, name, value)
 
 
-def _log_candidates(client: MlflowClient, parent: Run, candidates: pd.DataFrame) -> None:
-    """A nested run each: numbers are metrics, the rest parameters."""
-    from mlflow.entities import Metric, Param
-
-    numbers = candidates.select_dtypes("number").columns
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    for place, row in enumerate(candidates.to_dict("records"), start=1):
-        tags = {"mlflow.parentRunId": parent.info.run_id, "mlflow.runName": f"candidate {place}"}
-        run_id = client.create_run(parent.info.experiment_id, tags=tags).info.run_id
-        known = {name: value for name, value in row.items() if pd.notna(value)}
-        client.log_batch(
-            run_id,
-            metrics=[Metric(str(n), float(v), now, 0) for n, v in known.items() if n in numbers],
-            params=[Param(str(n), _write_parameter(v)) for n, v in known.items() if n not in numbers],
-        )
-        client.set_terminated(run_id)
-
-
-def _connect(registry: Registry) -> MlflowClient:
+def connect(registry: Registry) -> MlflowClient:
+    """MLflow's client of the registry, which its own functions (`mlflow.log_params`, …) use from now on as well."""
     import mlflow
 
     # Reports about tables it creates are MLflow's own affair; warnings and errors are not. What its stores log of a
@@ -452,9 +354,9 @@ def _load(client: MlflowClient, found: ModelVersion) -> LoadedModel:
     tags = dict(found.tags)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            uri = f"models:/{MODEL}/{found.version}/data/{_STATE}"
+            uri = f"models:/{MODEL}/{found.version}/data/{STATE}"
             folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
-            if digest_files(folder) != tags.get(_DIGEST_TAG):
+            if digest_files(folder) != tags.get(DIGEST_TAG):
                 raise ModelStateError("they are not the files written at training")
             segmenter = read_segmenter(folder)
         except (MlflowException, ModelStateError, OSError) as error:
@@ -490,7 +392,3 @@ def _drop_intents(
 
 def _read_gates(tags: Mapping[str, str]) -> GateValues | None:
     return GateValues.from_dict(json.loads(tags["gates"])) if "gates" in tags else None
-
-
-def _write_parameter(value: object) -> str:
-    return str(value) if isinstance(value, str | int | float | bool) else json.dumps(value, default=str)

@@ -16,17 +16,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
     from prefect.tasks import Task
 
-# For tasks that talk to the registry. An attempt takes up to half a minute where a server listens and never answers,
-# so the last one may start half a minute after the first.
-RETRY_DELAYS = [1.0, 3.0, 6.0, 10.0]
+# For tasks that talk to the registry. Where a server listens and never answers an attempt takes half a minute, so the
+# last one starts within the half before.
+RETRY_DELAYS = [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0]
 RETRIES = len(RETRY_DELAYS)
-_LAST_RETRY_S = 20.0
+_LAST_RETRY_S = 25.0
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
@@ -109,7 +109,7 @@ def check_writable(tracking_uri: str, artifact_location: str | None) -> None:
     database = Path(tracking_uri.removeprefix(_SQLITE))
     needed = [database, database.parent]
     if artifact_location:
-        needed.append(Path(urlsplit(artifact_location).path))
+        needed.append(Path(unquote(urlsplit(artifact_location).path)))
     for path in needed:
         if path.exists() and not os.access(path, os.W_OK):
             raise _refuse_writing(str(path), why="permission denied")
@@ -172,10 +172,6 @@ def _may_pass(error: BaseException) -> bool:
 
 def _find_reason(chain: Sequence[BaseException]) -> str:
     """What the network said, without the request that was on its way."""
-    from requests import exceptions as http
-
-    if any(isinstance(one, http.Timeout) for one in chain):
-        return "it took too long"
     said = (one.strerror for one in chain if isinstance(one, OSError) and one.strerror)
     return str(next(said, None) or _in_one_line(chain[-1])).lower()
 

@@ -27,6 +27,7 @@ from tasks.features import History
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
+from tasks.registration import register_segmenter
 from tasks.registry import (
     LINEAGE_TAG,
     SEED_TAG,
@@ -34,7 +35,6 @@ from tasks.registry import (
     Registry,
     find_highest_id,
     find_version,
-    register_segmenter,
 )
 from tasks.registry_faults import RETRIES, RETRY_DELAYS, is_worth_retrying
 from tasks.scoring import VALUE_FACTOR

@@ -1,7 +1,8 @@
 """Commands that die: `segmentwerk …` (or any function) run in a process of its own and killed at a moment of choice.
 
 The product has no part in this: a profiler counts when functions of its files are entered and left, and each time
-Delta writes, and the kernel ends the process with SIGKILL at the moment asked for. Nothing is caught or tidied up.
+Delta or MLflow's registry writes, and the kernel ends the process with SIGKILL at the moment asked for. Nothing is
+caught or tidied up.
 
     with Killer() as killer:
         command = ("ingest", "--config", str(config), "--json")
@@ -46,8 +47,16 @@ DELTA_WRITES = frozenset(
         "compact_optimize", "z_order_optimize", "set_table_properties", "add_columns",
     }
 )  # fmt: skip
+# Functions of MLflow's client that change what a registry says of its versions.
+REGISTRY_WRITES = frozenset(
+    {
+        "create_model_version", "set_model_version_tag", "delete_model_version_tag", "set_registered_model_alias",
+        "delete_registered_model_alias",
+    }
+)  # fmt: skip
 # What takes the lake's lock and lets it go.
 _LOCKING = frozenset({"acquire", "release"})
+_OF_MLFLOW = "MLflow's "
 _IMPORTED = (
     "flows.cli", "flows.views", "flows.terminal", "flows.prefect_server", "ibis.backends.duckdb", "pyarrow.parquet",
     "scipy.sparse.csgraph",
@@ -59,7 +68,8 @@ class Moment:
     """A point a command passes: `before` or `after` a function, for the n-th time (from 1).
 
     A function that is left and entered once more without anything between does not change what is on disk, so
-    moments are many more than states. `writes` marks those around a write of Delta, the commit of a run included.
+    moments are many more than states. `writes` marks those around a write of Delta, the commit of a run included, and
+    around one of MLflow's registry.
     """
 
     where: str
@@ -206,7 +216,7 @@ def _tell_moments(reach: Callable[[Moment], None]) -> Callable[[FrameType, str, 
                 names[code] = _name_step(code)
             name = names[code]
             if name is not None:
-                pass_moment(event, name, writes=False)
+                pass_moment(event, name, writes=name.startswith(_OF_MLFLOW))
         elif argument.__name__ in DELTA_WRITES and _is_of_delta(argument):
             pass_moment(event, f"Delta's {argument.__name__}", writes=True)
 
@@ -214,12 +224,15 @@ def _tell_moments(reach: Callable[[Moment], None]) -> Callable[[FrameType, str, 
 
 
 def _name_step(code: CodeType) -> str | None:
-    """The product's own functions and the lake's lock; a comprehension or a lambda is no step of its own."""
+    """The product's own functions, the registry's writes and the lake's lock; a comprehension or a lambda is no step
+    of its own."""
     file = Path(code.co_filename)
     if code.co_name.startswith("<"):
         return None
     if file.is_relative_to(HOUSE) and file.relative_to(HOUSE).parts[0] in WATCHED:
         return f"{'.'.join(file.relative_to(HOUSE).with_suffix('').parts)}.{code.co_qualname}"
+    if file.parts[-3:] == ("mlflow", "tracking", "client.py"):
+        return f"{_OF_MLFLOW}{code.co_name}" if code.co_name in REGISTRY_WRITES else None
     return f"filelock.{code.co_qualname}" if "filelock" in file.parts and code.co_name in _LOCKING else None
 
 

@@ -16,6 +16,7 @@ import pytest
 from models.promotion import GateValues
 from models.recipes import Recipe
 from models.segmenter import Segmenter, fit_segmenter
+from tasks.registration import register_segmenter
 from tasks.registry import (
     CHALLENGER,
     CHAMPION,
@@ -26,10 +27,12 @@ from tasks.registry import (
     find_version,
     list_versions,
     load_segmenter,
+    load_version,
     open_registry,
     promote_version,
-    register_segmenter,
+    read_champion,
     repair_aliases,
+    require_factors,
     rollback_champion,
     tag_version,
 )
@@ -353,3 +356,51 @@ def test_a_failed_training_leaves_no_version(
         register(registry, segmenter, factors, metrics={"silhouette": "high"})
     assert len(list_versions(registry)) == before
     assert mlflow.active_run() is None
+
+
+def test_an_attempt_that_died_is_ended_by_the_next_one(
+    registry: Registry, segmenter: Segmenter, factors: pd.DataFrame
+) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient(registry.tracking_uri, registry.tracking_uri)
+    experiment = mlflow.get_experiment_by_name(registry.experiment)
+    assert experiment is not None
+    died = client.create_run(experiment.experiment_id, tags={"snapshot_id": "week 48"})
+    version = register(registry, segmenter, factors, snapshot_id="week 48")
+    assert client.get_run(died.info.run_id).info.status == "KILLED"
+    assert client.get_run(client.get_model_version(MODEL, version).run_id).info.status == "FINISHED"
+
+
+def test_an_alias_or_a_number_on_record_must_lead_somewhere(
+    registry: Registry, segmenter: Segmenter, factors: pd.DataFrame
+) -> None:
+    version = register(registry, segmenter, factors)
+    assert load_version(registry, version).version == version
+    with pytest.raises(
+        RegistryError, match="version 9999, a champion on record, is no longer in the registry"
+    ):
+        load_version(registry, "9999")
+
+
+def test_the_champion_is_known_without_its_files(
+    registry: Registry, versions: tuple[str, str], segmenter: Segmenter, factors: pd.DataFrame
+) -> None:
+    import shutil
+
+    shutil.rmtree(find_files(registry, versions[0]))
+    assert read_champion(registry) == versions[0]
+    with pytest.raises(RegistryError, match="cannot be used"):
+        load_segmenter(registry, CHAMPION)
+
+
+def test_the_factors_a_champion_needs_are_named_when_gone(
+    registry: Registry, versions: tuple[str, str], factors: pd.DataFrame
+) -> None:
+    champion = load_segmenter(registry, CHAMPION)
+    require_factors(None, factors)
+    require_factors(champion, factors.assign(further=1.0))
+    with pytest.raises(
+        RegistryError, match=r"not computed now: aov; put them back under \[\[features.factors\]\]"
+    ):
+        require_factors(champion, factors.drop(columns="aov"))

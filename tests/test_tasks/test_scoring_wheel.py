@@ -24,7 +24,8 @@ from models.outliers import SPLIT_NAMES
 from models.promotion import GateValues
 from models.recipes import Recipe
 from models.segmenter import Segmenter, fit_segmenter
-from tasks.registry import open_registry, register_segmenter
+from tasks.registration import register_segmenter
+from tasks.registry import open_registry
 from tasks.scoring_wheel import pack_code
 from tasks.segments_model import SegmentsModel
 
