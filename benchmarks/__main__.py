@@ -17,6 +17,17 @@ from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
 from benchmarks.measure import Cost, measure_command, sum_stages
 from benchmarks.orders import find_orders, measure_ingestion, measure_weekly, write_orders
+from benchmarks.retraining import (
+    KEPT_MIN,
+    ORDERS_CUT,
+    ORDERS_KEPT_MIN,
+    REPLACED_MIN,
+    STALE_SEEDS,
+    replace_stale,
+    retrain_orders,
+    retrain_shops,
+)
+from benchmarks.retraining import SEEDS as RETRAINED_SEEDS
 from benchmarks.segment_orders import BOOTSTRAPS, REPEATS, contest_orders
 from benchmarks.segment_scale import CUSTOMERS, FACTORS, draw_growth, measure_growth
 from benchmarks.segment_truth import SEEDS, recover_shops
@@ -32,12 +43,17 @@ PARTS = (
     "segments-online-retail",
     "segments-scale",
     "segments-truth",
+    "retraining-same-data",
+    "retraining-online-retail",
+    "retraining-stale",
 )
 
 
 def main() -> None:
     options = _read_options()
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    # Draws go by pseudonyms, so with another key every run would look at other customers.
+    os.environ.setdefault("SEGMENTWERK_PSEUDONYM_KEY", "benchmarks of segmentwerk, not a secret")
     out = Console(width=110)
     out.print(_describe_machine())
     with tempfile.TemporaryDirectory(prefix="segmentwerk-bench-", dir=options.folder) as scratch:
@@ -177,6 +193,44 @@ def _show_truth(folder: Path, options: argparse.Namespace, out: Console) -> None
     show_recoveries(found, out)
 
 
+def _show_same_data(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    found = []
+    for shop in retrain_shops(folder / "retrained", seeds=options.retrained_seeds):
+        out.print(
+            f"seed {shop.seed}: {shop.champion}, challenger by {'the same' if shop.same_recipe else 'another'} recipe: "
+            f"{shop.decision}; promoted all the same, {shop.kept:.2%} keep their segment"
+        )
+        found.append(shop)
+    promoted = sum(shop.decision == "promote" for shop in found)
+    out.print(
+        f"the same data trained again, {len(found)} shops: {promoted} promoted (aim: none); fewest customers who keep "
+        f"their segment {min(shop.kept for shop in found):.2%} (aim: at least {KEPT_MIN:.0%})"
+    )
+
+
+def _show_week_later(folder: Path, _options: argparse.Namespace, out: Console) -> None:
+    if _has_orders(out):
+        config = write_orders(folder / "retrained-orders", rows=None)
+        found = retrain_orders(config)
+        shutil.rmtree(config.parent)
+        out.print(
+            f"Online Retail from {ORDERS_CUT} to a week later, {found.recipe}, challenger by "
+            f"{'the same' if found.same_recipe else 'another'} recipe, promoted all the same: {found.warm:.1%} keep "
+            f"their segment (aim: at least {ORDERS_KEPT_MIN:.0%}), begun anew {found.cold:.1%}; K-Means with 8 "
+            f"segments on RFM, begun anew, {found.cold_eight:.1%} (published: about 79%)"
+        )
+
+
+def _show_stale(_folder: Path, options: argparse.Namespace, out: Console) -> None:
+    found = list(replace_stale(seeds=options.stale_seeds))
+    gains = sorted(one.gain for one in found)
+    replaced = sum(one.cycle is not None for one in found)
+    out.print(
+        f"champions from before habits changed: {replaced} of {len(found)} replaced within two cycles (aim: "
+        f"{REPLACED_MIN} of {STALE_SEEDS}); gain in separation {gains[0]:.3f} to {gains[-1]:.3f}"
+    )
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -187,6 +241,9 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "segments-online-retail": _show_segments_of_orders,
     "segments-scale": _show_scale,
     "segments-truth": _show_truth,
+    "retraining-same-data": _show_same_data,
+    "retraining-online-retail": _show_week_later,
+    "retraining-stale": _show_stale,
 }
 
 
@@ -226,6 +283,10 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--feature-events", type=int, default=50_000_000, help="rows of the part 'features'")
     parser.add_argument("--memory", default=MEMORY, help="what the engine may keep in memory in 'features'")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="shops of 'segments-truth'")
+    parser.add_argument(
+        "--retrained-seeds", type=int, default=RETRAINED_SEEDS, help="shops of 'retraining-same-data'"
+    )
+    parser.add_argument("--stale-seeds", type=int, default=STALE_SEEDS, help="runs of 'retraining-stale'")
     parser.add_argument(
         "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"
     )

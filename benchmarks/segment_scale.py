@@ -93,7 +93,9 @@ def draw_growth(sizes: Sequence[Size]) -> go.Figure:
             row=1,
             col=column,
         )
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", title="seconds", secondary_y=False)
+    figure.update_yaxes(rangemode="tozero", title="MiB", showgrid=False, secondary_y=True)
+    legend = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.05, "yanchor": "bottom"}
     return figure.update_layout(
-        template="plotly_white", title="What segments cost", legend={"orientation": "h", "y": 1.12}
+        template="plotly_white", title="What segments cost", legend=legend, height=400, margin={"t": 90, "b": 60}
     )

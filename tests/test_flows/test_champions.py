@@ -1,6 +1,7 @@
 """Who is champion, through weeks that are run again, rolled back, shadowed, or not to be trusted."""
 
 import json
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -10,10 +11,13 @@ from test_flows.conftest import look_at, read_champion
 from test_flows.test_other_flows import LAST, promote_second_version
 
 from models.lineage import Lineage
-from models.promotion import PromotionSettings
+from models.promotion import GateValues, PromotionSettings
+from monitoring.drift import DriftSettings
 from tasks.decisions import list_promotions, record_promotion
-from tasks.lake import begin_run, open_lake, write_lake
-from tasks.promotion import Promotion
+from tasks.drift import DriftWatch, watch_drift
+from tasks.features import History, compute_history
+from tasks.lake import Lake, begin_run, open_lake, write_lake
+from tasks.promotion import Promotion, Verdict, judge_challenger
 from tasks.registry import LoadedModel, load_version, open_registry
 from tasks.shadow import choose_contender, score_shadow
 from tasks.snapshots import read_snapshot
@@ -135,3 +139,113 @@ def test_a_winner_in_shadow_is_judged_again_and_scored_beside_the_champion(shop_
     placed = open_lake(str(shop_copy.home)).table("shadow_segments").to_pandas()
     assert len(placed) == len(factors)
     assert set(placed["model_version"]) == {"2"}
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Everything a week's judgement rests on, over a real lake and registry."""
+
+    lake: Lake
+    challenger: Challenger
+    champion: LoadedModel
+    factors: pd.DataFrame
+    history: History
+    drift: DriftWatch
+
+    def judge(self, settings: PromotionSettings, **worse: Any) -> Verdict:
+        """The verdict with the challenger's gates, or anything else here, made worse."""
+        own = {name: worse.pop(name) for name in [*worse] if name in GateValues.__dataclass_fields__}
+        challenger = worse.pop("challenger", self.challenger)
+        given = {
+            "champion": self.champion,
+            "factors": self.factors,
+            "history": self.history,
+            "drift": self.drift,
+        }
+        given |= {"challenger": replace(challenger, gates=replace(challenger.gates, **own))} | worse
+        verdict: Verdict = judge_challenger.fn(self.lake, **given, as_of=NEXT, settings=settings)
+        return verdict
+
+
+# A champion two weeks old is over age here, so a challenger that is no worse than it is promoted.
+EASY = PromotionSettings(
+    max_age_days=1, non_inferiority=1.0, stability_mean=0.0, stability_min=0.0, smallest_share=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def contest(weekly_shop: Any) -> Contest:
+    lake, registry = open_lake(str(weekly_shop.home)), open_registry(weekly_shop.home)
+    champion, other = (load_version(registry, version) for version in ("1", "2"))
+    factors = read_snapshot(lake, other)
+    assert factors is not None
+    history = compute_history.fn(lake, as_of=LAST, days=90, consent_default=True)
+    drift = watch_drift.fn(read_snapshot(lake, champion), factors, faults=[], settings=DriftSettings())
+    assert other.gates is not None
+    sound = replace(other.gates, admissible=True, reason=None)
+    challenger = replace(name_challenger(other, version="2"), gates=sound, snapshot_id="of next week")
+    return Contest(lake, challenger, champion, factors, history, drift)
+
+
+def test_a_challenger_that_passes_every_rule_is_promoted(contest: Contest) -> None:
+    verdict = contest.judge(EASY)
+    assert (verdict.decision, verdict.promote) == ("promote", True)
+
+
+@pytest.mark.parametrize(
+    ("worse", "settings", "reason"),
+    [
+        ({"segments": 1}, EASY, "1 segments (at least 2)"),
+        (
+            {"smallest_share": 0.001},
+            EASY.model_copy(update={"smallest_share": 0.01}),
+            "the smallest segment holds 0.10 %",
+        ),
+        ({"outlier_share": 0.26}, EASY, "customers in no segment: 26.00 %"),
+        ({"stability": 0.4}, EASY.model_copy(update={"stability_mean": 0.75}), "stability 0.400"),
+        (
+            {"stability_min": 0.1},
+            EASY.model_copy(update={"stability_min": 0.6}),
+            "stability of the least stable segment 0.100",
+        ),
+        ({"stability": float("nan")}, EASY, "stability unknown"),
+        (
+            {"admissible": False, "reason": "no stable segmentation found"},
+            EASY,
+            "the search found the model not fit for use: no stable segmentation found",
+        ),
+        (
+            {"history": History(None, None, 90)},
+            EASY,
+            "the gain in separation over the champion could not be measured: the shop is too young",
+        ),
+        ({}, EASY.model_copy(update={"max_age_days": 400}), "the challenger is not clearly better"),
+    ],
+    ids=lambda given: ", ".join(map(str, given)) if isinstance(given, dict) else None,
+)
+def test_a_challenger_worse_on_one_rule_is_kept_out_with_that_rule_as_the_reason(
+    contest: Contest, worse: dict[str, Any], settings: PromotionSettings, reason: str
+) -> None:
+    verdict = contest.judge(settings, **worse)
+    assert (verdict.decision, verdict.promote) == ("keep", False)
+    assert verdict.reasons[0].startswith(reason)
+
+
+def test_the_weeks_data_and_drift_have_their_say(contest: Contest) -> None:
+    fault = replace(contest.drift, decision=replace(contest.drift.decision, decision="data_fault"))
+    assert contest.judge(EASY, drift=fault).decision == "blocked"
+    unknown = replace(contest.drift, measurement=None)
+    verdict = contest.judge(EASY, drift=unknown)
+    assert (verdict.decision, verdict.reasons[0]) == (
+        "keep",
+        "it is unknown how far the champion's inputs have drifted",
+    )
+
+
+def test_too_many_customers_on_the_move_keep_the_champion(contest: Contest) -> None:
+    crowd = replace(contest.challenger, lineage=replace(contest.challenger.lineage, moved=0.9))
+    verdict = contest.judge(EASY.model_copy(update={"moved_max": 0.5}), challenger=crowd)
+    assert (verdict.decision, verdict.reasons[0]) == (
+        "keep",
+        "customers who would change segment: 90.00 % (at most 50.00 %)",
+    )
