@@ -114,10 +114,11 @@ def choose_steps(moments: list[Moment]) -> list[Moment]:
     Right before a write everything is as it was right after the one before.
     """
     around = (
-        "after tasks.registry.promote_version",
-        "before tasks.reports.",
-        "after tasks.destinations.",
-        "after tasks.promotion.settle",
+        "after tasks.promotion.settle_promotions",
+        "before tasks.reports.prepare_reports",
+        "before tasks.reports.publish_reports",
+        "before tasks.reports.refresh_latest",
+        "after tasks.reports.publish_reports",
     )
     return [
         moment
