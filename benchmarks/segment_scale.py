@@ -97,5 +97,9 @@ def draw_growth(sizes: Sequence[Size]) -> go.Figure:
     figure.update_yaxes(rangemode="tozero", title="MiB", showgrid=False, secondary_y=True)
     legend = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.05, "yanchor": "bottom"}
     return figure.update_layout(
-        template="plotly_white", title="What segments cost", legend=legend, height=400, margin={"t": 90, "b": 60}
+        template="plotly_white",
+        title="What segments cost",
+        legend=legend,
+        height=400,
+        margin={"t": 90, "b": 60},
     )
