@@ -1,4 +1,4 @@
-"""Two weekly runs started together: one does the week, the other says that it is being done, and there is one decision."""
+"""Two weekly runs started together: one does the week, the other says that it is being done; one decision is made."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def test_two_weekly_runs_make_one_promotion(prefect_server: None, tmp_path: Path
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         for _ in range(2)
     ]
     told = sorted((run.communicate(timeout=300)[1], run.returncode) for run in runs)
