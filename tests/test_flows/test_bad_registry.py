@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from lake_contents import assert_same_contents, read_contents
-from promoting import LAST_DAY, write_eager_shop
+from promoting import FIRST_DAY, LAST_DAY, write_eager_shop
 from test_flows.conftest import Answer, read_champion
 from test_flows.test_bad_input import assert_refused
 from test_flows.test_other_flows import promote_second_version
@@ -188,7 +188,8 @@ def test_the_champion_needs_a_factor_that_is_no_longer_computed(
     shop = SimpleNamespace(config=config, home=config.parent / "var")
     without = config.read_text(encoding="utf-8")
     config.write_text(without + LOYAL, encoding="utf-8")
-    assert command(*weekly(shop)).code == 0
+    first = command("weekly", "--config", config, "--as-of", FIRST_DAY)
+    assert first.code == 0, first.err
     config.write_text(without, encoding="utf-8")
     with nothing_changes(shop):
         for run in (weekly, score):
