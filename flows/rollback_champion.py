@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 
 from flows.settings import load_settings
+from tasks.decisions import ROLLBACK
 from tasks.features import read_newest_features
 from tasks.lake import begin_run, write_lake
 from tasks.promotion import revert_promotion, settle_promotions
@@ -22,7 +23,9 @@ def rollback_champion(config: str = "segmentwerk.toml") -> dict[str, Any]:
     with write_lake(settings.home) as lake:
         run = begin_run("rollback", settings.last_whole_day(datetime.now(UTC)))
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
-        settle_promotions(lake, registry)
+        if settle_promotions(lake, registry) == ROLLBACK:
+            # One that died once it was on record is done now; a second would go back two champions.
+            return lake.read_last_summary()
         previous, summary = revert_promotion(lake, registry, as_of=run.as_of)
         newest, factors = read_newest_features(lake)
         scored = score_customers(

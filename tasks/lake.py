@@ -304,6 +304,11 @@ class Lake:
         last = rows.group_by("run_id").aggregate([("sequence", "max")])["sequence_max"]
         return rows.filter(pyarrow.compute.is_in(rows["sequence"], value_set=last))
 
+    def read_last_summary(self) -> dict[str, Any]:
+        """The summary of the newest finished run, of which there must be one."""
+        summary: dict[str, Any] = json.loads(self.runs()["summary"][-1].as_py())
+        return summary
+
 
 def use_present_names(rows: ibis.Table, renames: ibis.Table) -> ibis.Table:
     """The rows with the customers they belong to now, where they were written under a former name."""

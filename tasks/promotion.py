@@ -309,14 +309,19 @@ def revert_promotion(lake: Lake, registry: Registry, *, as_of: date) -> tuple[Lo
     name="settle promotions", cache_policy=NO_CACHE, persist_result=False,
     retries=RETRIES, retry_delay_seconds=RETRY_DELAYS, retry_condition_fn=is_worth_retrying,
 )  # fmt: skip
-def settle_promotions(lake: Lake, registry: Registry) -> None:
-    """Set the registry's aliases to what the last decision on record says; usually they are."""
+def settle_promotions(lake: Lake, registry: Registry) -> str | None:
+    """Set the registry's aliases to what the last decision on record says; usually they are.
+
+    Returns:
+        the decision, if it had not been carried out before; otherwise None.
+    """
     repair_aliases(registry)
     decisions = list_promotions(lake)
     if decisions.empty or pd.isna(decisions["champion_version"].iloc[-1]):
-        return
+        return None
     last = decisions.iloc[-1]
-    if read_champion(registry) != last["champion_version"]:
+    open_still = read_champion(registry) != last["champion_version"]
+    if open_still:
         if last["decision"] == ROLLBACK:
             rollback_champion(registry)
         else:
@@ -324,3 +329,4 @@ def settle_promotions(lake: Lake, registry: Registry) -> None:
     if not pd.isna(last["challenger_version"]):
         told = {"decision": last["decision"], "decision_reason": json.loads(last["reasons"])[0]}
         tag_version(registry, str(last["challenger_version"]), told)
+    return str(last["decision"]) if open_still else None

@@ -17,6 +17,7 @@ import pandas as pd
 
 from flows.settings import Settings, load_settings
 from models.simulation.shop import Shop, simulate_shop
+from tasks.decisions import ROLLBACK
 from tasks.drift import DriftWatch, watch_drift
 from tasks.features import History, compute_features, compute_history, read_newest_features
 from tasks.lake import begin_run, write_lake
@@ -136,7 +137,8 @@ def roll_back(config: str) -> None:
     settings, registry = _open(Path(config))
     with write_lake(settings.home) as lake:
         run = begin_run("rollback", date(2026, 11, 15))
-        settle_promotions.fn(lake, registry)
+        if settle_promotions.fn(lake, registry) == ROLLBACK:
+            return
         previous, summary = revert_promotion(lake, registry, as_of=run.as_of)
         newest, factors = read_newest_features(lake)
         score_customers.fn(

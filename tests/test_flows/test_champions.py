@@ -17,7 +17,7 @@ from tasks.decisions import list_promotions, record_promotion
 from tasks.drift import DriftWatch, watch_drift
 from tasks.features import History, compute_history
 from tasks.lake import Lake, begin_run, open_lake, write_lake
-from tasks.promotion import Promotion, Verdict, judge_challenger
+from tasks.promotion import Promotion, Verdict, judge_challenger, revert_promotion
 from tasks.registry import LoadedModel, load_version, open_registry
 from tasks.shadow import choose_contender, score_shadow
 from tasks.snapshots import read_snapshot
@@ -249,3 +249,21 @@ def test_too_many_customers_on_the_move_keep_the_champion(contest: Contest) -> N
         "keep",
         "customers who would change segment: 90.00 % (at most 50.00 %)",
     )
+
+
+def test_a_rollback_that_died_once_on_record_is_finished_and_not_done_twice(shop_copy: Any) -> None:
+    """With three champions behind each other, doing it again would go back two of them."""
+    from flows.rollback_champion import rollback_champion
+
+    promote_second_version(shop_copy)
+    registry = open_registry(shop_copy.home)
+    with write_lake(str(shop_copy.home)) as lake:
+        run = begin_run("rollback", LAST)
+        _previous, summary = revert_promotion(lake, registry, as_of=LAST)
+        lake.commit(run, summary)
+    assert read_champion(shop_copy.home) == "2"
+    told = rollback_champion(config=str(shop_copy.config))
+    assert (told["decision"], told["champion_version"]) == ("rollback", "1")
+    assert read_champion(shop_copy.home) == "1"
+    decisions = list_promotions(open_lake(str(shop_copy.home)))
+    assert (decisions["decision"] == "rollback").sum() == 1
