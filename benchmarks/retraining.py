@@ -29,7 +29,7 @@ GROUPS, HABITS, PEOPLE = 6, 12, 3000
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """A champion, and a challenger trained on the same customers by another seed.
+    """A champion, and a challenger searched for on the same customers by another seed.
 
     Attributes:
         same_recipe: whether the challenger is by the champion's recipe.
@@ -91,19 +91,20 @@ def retrain_shop(folder: Path, *, seed: int, customers: int = CUSTOMERS) -> Retr
 
     _shop, settings = deliver_shop(folder, seed=seed, customers=customers)
     factors, history = read_factors(settings)
-    seeds = (seed, seed + OTHER)
 
-    def search(seed: int, incumbent: Recipe | None) -> Recipe:
+    def search(incumbent: Recipe | None) -> Recipe:
         found = search_recipes(
-            factors, past_factors=history.factors, outcomes=history.outcomes,
-            settings=settings.training, incumbent=incumbent, seed=seed,
+            factors, past_factors=history.factors, outcomes=history.outcomes, settings=settings.training,
+            incumbent=incumbent, incumbent_seed=seed if incumbent else None,
+            seed=seed + OTHER if incumbent else seed,
         )  # fmt: skip
         return found.winner
 
-    champion = fit_segmenter(factors, recipe=search(seeds[0], None), seed=seeds[0], past=history.past)
-    winner = search(seeds[1], champion.recipe)
-    kept = share_kept(champion, retrain(champion, factors, winner, past=history.past, seeds=seeds), factors)
-    gain = contest(winner, champion.recipe, history.past, seeds=seeds)
+    champion = fit_segmenter(factors, recipe=search(None), seed=seed, past=history.past)
+    winner = search(champion.recipe)
+    challenger = retrain(champion, factors, winner, past=history.past, seed=seed)
+    kept = share_kept(champion, challenger, factors)
+    gain = contest(winner, champion.recipe, history.past, seed=seed)
     return Retrained(
         seed=seed,
         champion=f"{champion.recipe.algorithm} with {len(champion.ids) - 1} segments",
@@ -114,12 +115,11 @@ def retrain_shop(folder: Path, *, seed: int, customers: int = CUSTOMERS) -> Retr
 
 
 def retrain(
-    champion: Segmenter, factors: pd.DataFrame, recipe: Recipe, *, past: Past | None, seeds: tuple[int, int]
+    champion: Segmenter, factors: pd.DataFrame, recipe: Recipe, *, past: Past | None, seed: int
 ) -> Segmenter:
     """The challenger as a weekly run fits it."""
     from models.segmenter import fit_segmenter
 
-    seed = seeds[0] if recipe == champion.recipe else seeds[1]
     placed = champion.assign(factors)["segment_id"]
     return fit_segmenter(factors, recipe=recipe, seed=seed, past=past, earlier=placed)
 
@@ -133,14 +133,13 @@ def share_kept(champion: Segmenter, challenger: Segmenter, factors: pd.DataFrame
     return 1 - match_segments(*placed, former=ids, next_id=max(ids) + 1).moved
 
 
-def contest(winner: Recipe, champion: Recipe, past: Past | None, *, seeds: tuple[int, int]) -> Any:
+def contest(winner: Recipe, champion: Recipe, past: Past | None, *, seed: int) -> Any:
     """The gain of one recipe over another, both refitted on what was known a horizon ago."""
     from models.contest import Contender, contest_separation
 
     if past is None:
         raise ValueError("the shop is too young for a contest")
-    challenger = Contender(winner, seeds[0] if winner == champion else seeds[1])
-    return contest_separation(challenger, Contender(champion, seeds[0]), past, earlier=None, seed=0)
+    return contest_separation(Contender(winner, seed), Contender(champion, seed), past, earlier=None, seed=0)
 
 
 def decide(gain: Any, *, moved: float, age: float, wins: int = 1) -> PromotionDecision:
@@ -178,7 +177,7 @@ def retrain_orders(config: Path) -> WeekLater:
     champion = fit_segmenter(first[0], recipe=search(first, None), seed=0, past=first[1])
     factors, past = second
     winner = search(second, champion.recipe)
-    warm = retrain(champion, factors, winner, past=past, seeds=(0, 0))
+    warm = retrain(champion, factors, winner, past=past, seed=0)
     anew = fit_segmenter(factors, recipe=champion.recipe, seed=1, past=past)
     rfm = [
         week[0][["days_since_last_purchase", "orders_lifetime", "revenue_lifetime"]]

@@ -91,6 +91,7 @@ def search_recipes(
     settings: TrainingSettings,
     segment_size: int = 0,
     incumbent: Recipe | None = None,
+    incumbent_seed: int | None = None,
     seed: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> SearchResult:
@@ -106,6 +107,8 @@ def search_recipes(
         past_factors: the same factors a while ago, `outcomes` what (some of) these customers did since.
         segment_size: the least number of customers in a segment, beside the least share.
         incumbent: the champion's recipe. It is tried first, and chosen unless another clearly separates better.
+        incumbent_seed: what the champion was found with. Customers, folds and resamples are drawn with it, so that the
+            champion's recipe is not unseated by another draw; what is tried beside it goes by the search's own seed.
         seed: in place of the one in `settings`.
         progress: is told what is being tried.
 
@@ -120,20 +123,21 @@ def search_recipes(
             f"at least {least} are needed (or lower segments_min in [training])"
         )
     smallest = max(settings.smallest_share, segment_size / len(factors))
+    drawn_by = settings.seed if incumbent_seed is None else incumbent_seed
     with threadpool_limits(1):  # the order in which threads add up would show in the last bits
         evidence = gather_evidence(
             factors,
             past_factors,
             outcomes,
             least=settings.segments_max * CUSTOMERS_PER_SEGMENT,
-            seed=settings.seed,
+            seed=drawn_by,
         )
         examiner = Examiner(
             evidence=evidence,
             gates=_set_gates(settings, smallest_share=smallest),
             bootstraps=settings.bootstraps,
             bootstrap_sample=settings.bootstrap_sample,
-            seed=settings.seed,
+            seed=drawn_by,
         )
         search = _Search(examiner, settings, incumbent=incumbent, tell=progress or (lambda _message: None))
         search.draw_recipes()
@@ -212,7 +216,7 @@ class _Search:
                 finalists += [] if looked.reason else [self._replace(looked, self.examiner.cross_validate)]
             stable = self._walk(finalists)
         if not stable:
-            return find_most_stable(list(self.found.values()))
+            return find_most_stable(list(self.found.values()), incumbent=self.incumbent)
         return stable[0] if stable[0].separation else find_most_stable(stable, incumbent=self.incumbent)
 
     def _try(self, trial: Trial) -> float:

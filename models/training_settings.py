@@ -28,7 +28,8 @@ class TrainingSettings(BaseModel):
         smallest_share, outlier_share_max, stability_mean, stability_min: gates of admission.
         effect: the gain in conversion (0.05: five points) that a campaign to any one segment must be able to
             show; left out, the share alone counts.
-        seed: the same data and seed give the same model.
+        seed: the same data, champion and seed give the same model. Where there is a champion, customers are drawn as
+            they were for it, and this decides what is tried beside it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -115,11 +115,11 @@ def train_challenger(
         settings=settings,
         segment_size=size_segment(history, effect=settings.effect, experiment=experiment),
         incumbent=champion.segmenter.recipe if champion else None,
+        incumbent_seed=champion.seed if champion else None,
         progress=report,
     )
     report("training: fitting the chosen recipe")
-    stays = champion is not None and champion.segmenter.recipe == search.winner
-    seed = champion.seed if champion and stays else settings.seed
+    seed = champion.seed if champion else settings.seed
     placed = champion.segmenter.assign(factors)["segment_id"] if champion else None
     fitted = fit_segmenter(learning, recipe=search.winner, seed=seed, past=past.past, earlier=placed)
     _log_preparation(fitted)

@@ -135,6 +135,30 @@ def test_the_same_seed_gives_the_same_search_bit_for_bit(customers: tuple[pd.Dat
     assert all(np.array_equal(states[0].arrays[name], states[1].arrays[name]) for name in states[0].arrays)
 
 
+def test_the_champions_recipe_stays_whatever_else_is_tried(
+    customers: tuple[pd.DataFrame, pd.Series], result: SearchResult
+) -> None:
+    factors, _group = customers
+    earlier, earlier_group = make_customers(1400, seed=4)
+    outcomes = make_outcomes(earlier_group).iloc[:1200]
+    again = search_recipes(
+        factors, past_factors=earlier, outcomes=outcomes, settings=QUICK,
+        incumbent=result.winner, incumbent_seed=0, seed=77,
+    )  # fmt: skip
+    assert again.winner == result.winner
+    assert again.best.stability_mean == result.best.stability_mean
+    assert len(again.candidates) > 1
+
+
+def test_a_champions_recipe_that_is_not_offered_any_more_is_not_tried(
+    customers: tuple[pd.DataFrame, pd.Series], result: SearchResult
+) -> None:
+    other = QUICK.model_copy(update={"algorithms": ("gaussian_mixture",), "trials": 2})
+    factors, _group = customers
+    found = search_recipes(factors, past_factors=None, outcomes=None, settings=other, incumbent=result.winner)
+    assert set(found.candidates["algorithm"]) == {"gaussian_mixture"}
+
+
 def test_a_young_shop_chooses_by_stability_and_validity_and_says_so(
     customers: tuple[pd.DataFrame, pd.Series],
 ) -> None:
