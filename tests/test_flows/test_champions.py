@@ -120,7 +120,7 @@ def test_a_winner_in_shadow_is_judged_again_and_scored_beside_the_champion(shop_
 
     assert choose(shadowed) is newest
     with write_lake(str(shop_copy.home)) as lake:
-        run = begin_run("weekly-retrain", LAST)
+        run = begin_run("by hand", LAST)
         record_promotion(
             lake, as_of=LAST, decision="keep", reasons=("in shadow",), challenger_version="2",
             champion_version="1", previous_version="1", snapshot_id=None, gates={"won": True},

@@ -117,7 +117,7 @@ def promote_second_version(shop: Any) -> None:
     if load_current_champion(registry).version == "2":
         return
     with write_lake(str(shop.home)) as lake:
-        run = begin_run("weekly-retrain", LAST)
+        run = begin_run("by hand", LAST)
         record_promotion(
             lake, as_of=LAST, decision="promote", reasons=("by hand",), challenger_version="2",
             champion_version="2", previous_version="1", snapshot_id=None, gates={},
