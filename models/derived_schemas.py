@@ -238,6 +238,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "categories_daily": CategoriesDaily,
     "features": Features,
     "segments": Segments,
+    "shadow_segments": Segments,
     "segment_profiles": SegmentProfiles,
     "migrations": Migrations,
     "promotions": Promotions,

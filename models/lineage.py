@@ -91,15 +91,18 @@ def match_segments(
     )
 
 
-def start_lineage(labels: pd.Series) -> Lineage:
-    """The lineage of a first model: its segments, largest first, are numbered from 1 and all are new."""
+def start_lineage(labels: pd.Series, *, next_id: int = 1) -> Lineage:
+    """The lineage of a first model: its segments, largest first, are numbered from `next_id` and all are new.
+
+    Where an earlier first model has had ids, as when a shop's first week is run again on other data, that is not 1.
+    """
     outside = labels.isin(OUTLIER_SEGMENTS)
     sizes = labels[~outside].value_counts().rename_axis("label").reset_index(name="size")
     ordered = sizes.sort_values(["size", "label"], ascending=[False, True])["label"]
-    mapping = {int(label): number for number, label in enumerate(ordered, start=1)}
+    mapping = {int(label): number for number, label in enumerate(ordered, start=next_id)}
     mapping |= {int(label): int(label) for label in labels[outside].unique()}
     states = dict.fromkeys(sorted(mapping.values()), "new")
-    return Lineage(mapping, states, (), {}, float("nan"), len(sizes) + 1)
+    return Lineage(mapping, states, (), {}, float("nan"), next_id + len(sizes))
 
 
 def _count_overlaps(old: pd.Series, new: pd.Series) -> pd.DataFrame:

@@ -19,7 +19,6 @@ from prefect.cache_policies import NO_CACHE
 from models.contest import Contender, contest_separation
 from models.promotion import (
     GateValues,
-    PromotionDecision,
     PromotionSettings,
     Standing,
     count_wins,
@@ -166,14 +165,16 @@ def judge_challenger(
     decisions = list_promotions(lake)
     on_record = find_decision(decisions, snapshot_id=challenger.snapshot_id)
     if on_record is not None:
-        verdict = _repeat(decisions, on_record)
-    else:
-        decided = _judge(
-            decisions, challenger, champion, factors, history, as_of=as_of, drift=drift, settings=settings
-        )
-        verdict = Verdict(decided.decision, decided.promote, decided.reasons, decided.values)
-    get_logger().info("promotion: %s, %s", verdict.decision, verdict.reasons[0])
-    return verdict
+        return _repeat(decisions, on_record)
+    standing = gates = None
+    if champion is not None:
+        gates = _measure_champion(champion, factors)
+        standing = _compare(challenger, champion, history, decisions, as_of=as_of, drift=drift)
+    decided = decide_promotion(
+        challenger.gates, gates, standing=standing, data_fault=drift.data_fault, settings=settings
+    )
+    get_logger().info("promotion: %s, %s", decided.decision, decided.reasons[0])
+    return Verdict(decided.decision, decided.promote, decided.reasons, decided.values)
 
 
 def keep_champion(verdict: Verdict, *, reason: str) -> Verdict:
@@ -225,23 +226,17 @@ def _repeat(decisions: pd.DataFrame, on_record: pd.Series) -> Verdict:
     )
 
 
-def _judge(
-    decisions: pd.DataFrame,
+def _compare(
     challenger: Challenger,
-    champion: LoadedModel | None,
-    factors: pd.DataFrame,
+    champion: LoadedModel,
     history: History,
+    decisions: pd.DataFrame,
     *,
     as_of: date,
     drift: DriftWatch,
-    settings: PromotionSettings,
-) -> PromotionDecision:
-    if champion is None:
-        return decide_promotion(
-            challenger.gates, None, standing=None, data_fault=drift.data_fault, settings=settings
-        )
+) -> Standing:
     gain, trouble = _measure_gain(challenger, champion, history, as_of=as_of)
-    standing = Standing(
+    return Standing(
         gain=gain,
         trouble=trouble,
         champion_age_days=champion.age_on(as_of),
@@ -250,13 +245,6 @@ def _judge(
         wins=count_wins(list_wins(decisions, as_of=as_of), champion_version=champion.version),
         shadow_weeks=(as_of - challenger.trained_on).days // WEEK,
         decided_later=find_later_week(decisions, as_of=as_of),
-    )
-    return decide_promotion(
-        challenger.gates,
-        _measure_champion(champion, factors),
-        standing=standing,
-        data_fault=drift.data_fault,
-        settings=settings,
     )
 
 
@@ -273,7 +261,7 @@ def _measure_gain(
     )
     try:
         return contest_separation(*sides, history.past, earlier=history.earlier, seed=0), ""
-    except Exception as error:
+    except Exception as error:  # whatever goes wrong in a check keeps the champion
         return None, " ".join(str(error).split()) or type(error).__name__
 
 

@@ -130,7 +130,11 @@ def train_challenger(
         champion_version=champion.version if champion else None,
     )
     next_id = find_next_id(lake, registry, snapshot_id=snapshot_id)
-    lineage = trace_lineage(fitted, factors, champion, next_id=next_id)
+    labels = fitted.assign(factors)["segment_id"]
+    if champion is None or placed is None:
+        lineage = start_lineage(labels, next_id=next_id)
+    else:
+        lineage = match_segments(placed, labels, former=champion.segmenter.ids.values(), next_id=next_id)
     segmenter = name_segmenter(fitted.relabel(lineage.mapping), factors, champion)
     gates = measure_gates(search, segmenter.assign(factors))
     store_snapshot(lake, factors, snapshot_id=snapshot_id)
@@ -192,18 +196,6 @@ def _log_preparation(fitted: Segmenter) -> None:
     dropped = fitted.preparation.dropped
     left = "; ".join(f"{name}: {why}" for name, why in dropped.items()) or "none"
     get_logger().info("%d factors used, %d left out: %s", len(fitted.preparation.columns), len(dropped), left)
-
-
-def trace_lineage(
-    fitted: Segmenter, factors: pd.DataFrame, champion: LoadedModel | None, *, next_id: int
-) -> Lineage:
-    """Which of the champion's segments each new one is, on this week's customers."""
-    labels = fitted.assign(factors)["segment_id"]
-    if champion is None:
-        return start_lineage(labels)
-    former = champion.segmenter
-    placed = former.assign(factors)["segment_id"]
-    return match_segments(placed, labels, former=former.ids.values(), next_id=next_id)
 
 
 @task(

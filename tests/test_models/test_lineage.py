@@ -174,6 +174,11 @@ def test_a_first_model_numbers_its_segments_by_size() -> None:
     assert lineage.next_id == 4
 
 
+def test_a_first_model_made_anew_takes_no_id_that_has_been_used() -> None:
+    lineage = start_lineage(place({4: 10, 9: 30}), next_id=8)
+    assert (lineage.mapping, lineage.next_id) == ({9: 8, 4: 9}, 10)
+
+
 def test_a_first_model_keeps_both_kinds_of_outliers() -> None:
     lineage = start_lineage(place({DORMANT_SEGMENT: 90, OUTLIER_SEGMENT: 70, 4: 20}))
     assert lineage.mapping == {DORMANT_SEGMENT: DORMANT_SEGMENT, OUTLIER_SEGMENT: OUTLIER_SEGMENT, 4: 1}
