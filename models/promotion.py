@@ -196,11 +196,11 @@ def decide_promotion(
     else:
         own = [*_judge_shape(champion, settings), *_judge_fitness(champion, settings)]
         weak = [finding for finding in own if finding.known and not finding.passed]
-        contest = _judge_contest(standing, weak, settings)
+        due = _find_due(standing.champion_age_days, weak, settings)
+        contest = _judge_contest(standing, settings, due=due)
         findings = [contest, *shape, *fitness, *_judge_disturbance(standing, settings)]
         won = all(finding.passed for finding in findings)
-        patience = _judge_patience(standing, settings, better=_is_better(standing.gain, settings))
-        findings += patience
+        findings += _judge_patience(standing, settings, due=due)
         decision = "promote" if all(finding.passed for finding in findings) else "keep"
     ordered = findings if decision == "promote" else sorted(findings, key=lambda finding: finding.passed)
     reasons = tuple(finding.sentence for finding in ordered)
@@ -260,23 +260,26 @@ def _compare(
     return _Finding(at_least <= value <= at_most, f"{name} {_write(value, unit)} ({bound})")
 
 
-def _judge_contest(standing: Standing, weak: Sequence[_Finding], settings: PromotionSettings) -> _Finding:
+def _find_due(age: float | None, weak: Sequence[_Finding], settings: PromotionSettings) -> str:
+    """Why the champion should go even for a challenger that is only no worse; empty if it should not."""
+    if _is_number(age) and age > settings.max_age_days:
+        return f"the champion is {age:.0f} days old (at most {settings.max_age_days})"
+    return f"the champion does not pass itself ({weak[0].sentence})" if weak else ""
+
+
+def _judge_contest(standing: Standing, settings: PromotionSettings, *, due: str) -> _Finding:
     """The challenger against the champion: clearly better, or no worse than one that should go."""
-    gain, age = standing.gain, standing.champion_age_days
+    gain = standing.gain
     if gain is None or not (_is_number(gain.gain) and _is_number(gain.low)):
         why = f": {standing.trouble}" if standing.trouble else ""
         return _Finding(False, f"the gain in separation over the champion could not be measured{why}")
-    if not _is_number(age):
+    if not _is_number(standing.champion_age_days):
         return _Finding(False, "the champion's age is unknown")
     measured = _describe_gain(gain)
     better = f"at least {settings.min_gain:.3f}, bound above 0"
     if _is_better(gain, settings):
         return _Finding(True, f"the challenger is better: {measured} ({better})")
-    if age > settings.max_age_days:
-        due = f"the champion is {age:.0f} days old (at most {settings.max_age_days})"
-    elif weak:
-        due = f"the champion does not pass itself ({weak[0].sentence})"
-    else:
+    if not due:
         return _Finding(False, f"the challenger is not clearly better: {measured} ({better})")
     margin = f"bound above {-settings.non_inferiority:+.3f}"
     if gain.low > -settings.non_inferiority:
@@ -312,10 +315,10 @@ def _judge_disturbance(standing: Standing, settings: PromotionSettings) -> list[
     return findings
 
 
-def _judge_patience(standing: Standing, settings: PromotionSettings, *, better: bool) -> list[_Finding]:
-    """Whether it has been better, or in shadow, for long enough. A champion that should go is not waited for."""
+def _judge_patience(standing: Standing, settings: PromotionSettings, *, due: str) -> list[_Finding]:
+    """Whether it has been better, or in shadow, for long enough. Over a champion that is due one win will do."""
     findings = []
-    if better:
+    if _is_better(standing.gain, settings) and not due:
         wins, needed = standing.wins + 1, settings.wins_needed
         findings.append(
             _Finding(wins >= needed, f"a challenger was better {wins} weeks running (at least {needed})")

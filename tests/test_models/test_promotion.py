@@ -101,6 +101,12 @@ def test_an_old_champion_yields_to_a_challenger_that_is_no_worse() -> None:
     assert "the challenger may be worse" in worse.reasons[0]
 
 
+def test_a_better_challenger_replaces_a_champion_that_should_go_no_later_than_an_equal_one() -> None:
+    assert decide(wins=0).decision == "keep"
+    assert decide(wins=0, champion_age_days=181.0).decision == "promote"
+    assert decide(champion=replace(GOOD, stability=0.5), wins=0).decision == "promote"
+
+
 def test_a_champion_that_fails_the_gates_itself_yields_to_one_that_is_no_worse() -> None:
     provisional = replace(GOOD, stability=0.5)
     decision = decide(champion=provisional, gain=Measured(gain=0.0, low=-0.005))
