@@ -9,7 +9,7 @@ from prefect import flow
 
 from flows.settings import load_settings
 from models.retraining import find_retraining
-from tasks.drift import check_sources, watch_drift
+from tasks.drift import check_sources, record_week, watch_drift
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
@@ -52,7 +52,11 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
                 as_of=day, version=champion.version, states={}, owner_names=settings.segments.names,
             )  # fmt: skip
         with clock.stage("drift"):
-            drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
+            drift = watch_drift(
+                lake, champion, reference, factors, as_of=day, timezone=settings.timezone, faults=faults,
+                settings=settings.drift, churn_days=settings.measurement.churn_days,
+            )  # fmt: skip
+            record_week(lake, drift, scored)
         retraining = find_retraining(
             drift_decision=drift.decision.decision,
             drift_reason=drift.decision.reasons[0],

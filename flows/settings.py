@@ -32,7 +32,7 @@ from models.promotion import PromotionSettings
 from models.rollups import end_of_day
 from models.schemas import EVENT_KINDS
 from models.training_settings import TrainingSettings
-from monitoring.drift import DriftSettings
+from monitoring.drift_settings import DriftSettings
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.power import Design
 from tasks.destinations import Export

@@ -10,7 +10,7 @@ from prefect import flow
 from flows.settings import load_settings
 from models.retraining import MEANINGS, Cause
 from tasks.approval import seek_approval
-from tasks.drift import check_sources, watch_drift
+from tasks.drift import check_sources, record_week, watch_drift
 from tasks.experiments import measure_campaigns
 from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
@@ -70,7 +70,10 @@ def weekly_retrain(
         with clock.stage("drift"):
             reference = read_snapshot(lake, champion)
             check_population(reference, factors, least=settings.promotion.population_min)
-            drift = watch_drift(reference, factors, faults=faults, settings=settings.drift)
+            drift = watch_drift(
+                lake, champion, reference, factors, as_of=day, timezone=settings.timezone, faults=faults,
+                settings=settings.drift, churn_days=settings.measurement.churn_days,
+            )  # fmt: skip
         with clock.stage("training"):
             challenger = train_challenger(
                 lake, registry, factors, history, champion,
@@ -91,6 +94,7 @@ def weekly_retrain(
                 lake, promotion.segmenter, factors, as_of=day, version=promotion.champion_version,
                 states=promotion.states, owner_names=settings.segments.names,
             )  # fmt: skip
+            record_week(lake, drift, scored)
             score_shadow(lake, contender, promotion, factors, as_of=day, settings=settings.promotion)
         with clock.stage("migration"):
             migration = trace_migration(lake, factors, scored, champion, as_of=day)

@@ -126,6 +126,15 @@ class Migrations(Table):
     after_version: str
 
 
+class WeekProfiles(Table):
+    """A week in a few numbers, for later weeks to be compared with; `profile` is JSON and holds no customer."""
+
+    as_of: pa.Date
+    decision: str = pa.Field(isin=["none", "watch", "retrain", "data_fault"])
+    model_version: str = pa.Field(nullable=True)
+    profile: str
+
+
 class Promotions(Table):
     """A decision about who is champion."""
 
@@ -241,6 +250,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "shadow_segments": Segments,
     "segment_profiles": SegmentProfiles,
     "migrations": Migrations,
+    "week_profiles": WeekProfiles,
     "promotions": Promotions,
     "quarantine": Quarantine,
     "runs": Runs,

@@ -20,6 +20,7 @@ GREY = "#8b929c"
 GOOD, BAD, UNSURE = "#1f9d78", "#c8553d", "#8b929c"
 LABEL_WIDTH = 22
 DRIFT_FACTORS = 15
+_KINDS = {"unknown": "without a value: ", "kpi": "", "source": "events of "}
 
 
 def draw_forest(effects: pd.DataFrame) -> go.Figure:
@@ -116,7 +117,7 @@ def draw_drift_scores(drift: pd.DataFrame) -> go.Figure:
 def measure_drift_strength(drift: pd.DataFrame) -> pd.Series:
     """Each score in units of its own limit (1 = at the limit, more = further moved); null where unknown."""
     score, threshold = drift["score"].astype(float), drift["threshold"].astype(float)
-    is_p_value = drift["method"].astype(str).str.contains(r"p[-_ ]?value", case=False, regex=True)
+    is_p_value = drift["method"].astype(str).str.contains(r"p[-_ ]?value|^ks$", case=False, regex=True)
     # A p-value of exactly zero is a number too small for a float, not an infinite distance.
     valid = threshold.where((threshold > 0) & (threshold < 1))
     logarithms = score.clip(lower=1e-12).map(np.log) / valid.map(np.log)
@@ -124,8 +125,9 @@ def measure_drift_strength(drift: pd.DataFrame) -> pd.Series:
 
 
 def name_factor(column: str) -> str:
-    """A factor's column as words: `days_since_purchase` → `days since purchase`."""
-    return str(column).replace("_", " ")
+    """A factor's column, or another watcher's name, as words: `days_since_purchase` → `days since purchase`."""
+    kind, _, name = str(column).rpartition(":")
+    return _KINDS.get(kind, kind) + name.replace("_", " ")
 
 
 def _choose_ticks(low: float, high: float, *, most: int = 6) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,20 +14,41 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.rollups import end_of_day
+from monitoring.calibration import Surprise, measure_surprise
+from monitoring.comparison import DriftMeasurement, measure_drift
 from monitoring.data_health import FeedFinding, check_feeds
-from monitoring.drift import DriftDecision, DriftMeasurement, DriftSettings, decide_drift, measure_drift
+from monitoring.drift import DriftDecision, decide_drift
+from monitoring.drift_settings import DriftSettings
+from monitoring.week_profiles import WeekProfile, profile_week
 from tasks.lake import Lake
 from tasks.logs import get_logger
+from tasks.registry import LoadedModel
+from tasks.scoring import Scored
+from tasks.weeks import RecordedWeek, profile_now, read_weeks, store_week
 
 WEEKS_WATCHED = 9
 
 
+BROKEN = ("retrain", "data_fault")
+"""Decisions after which a week is nothing to compare others with."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriftWatch:
-    """The verdict of a week, and what it rests on."""
+    """The verdict of a week, and what it rests on.
+
+    Attributes:
+        measurement: the factors beside those the champion was trained on; None without a champion.
+        surprise: how unusual the week is for this shop; None where too few weeks are on record.
+        profile: what is kept of the week.
+        training: of the week the champion was trained on; None without a champion.
+    """
 
     decision: DriftDecision
     measurement: DriftMeasurement | None
+    surprise: Surprise | None
+    profile: WeekProfile
+    training: WeekProfile | None = None
 
     @property
     def data_fault(self) -> str | None:
@@ -40,11 +61,47 @@ class DriftWatch:
             return None
         return len(set(self.decision.drifted) & set(inputs)) / len(inputs)
 
+    def list_columns(self) -> pd.DataFrame:
+        """Everything compared, with its score and the limit for it: column, method, score, threshold, drifted."""
+        if self.surprise is not None:
+            return self.surprise.to_columns()
+        return pd.DataFrame() if self.measurement is None else self.measurement.columns
+
+    def list_weeks(self) -> pd.DataFrame:
+        """How unusual each week on record was, with this week's limits; empty while too few are on record."""
+        if self.surprise is None:
+            return pd.DataFrame()
+        limits = self.surprise.limits
+        return self.surprise.timeline.assign(watch=limits.watch, retrain=limits.retrain)
+
+    def list_distributions(self, *, most: int = 5) -> pd.DataFrame:
+        """Quantiles of the factors that moved most, at training and now: factor, then, now."""
+        columns = self.list_columns()
+        if self.training is None or columns.empty:
+            return pd.DataFrame()
+        then, now = self.training.quantiles, self.profile.quantiles
+        shared = [name for name in columns["column"] if name in then and name in now]
+        parts = [
+            pd.DataFrame({"factor": name, "then": then[name].to_numpy(), "now": now[name].to_numpy()})
+            for name in shared
+            if then[name].notna().any() and now[name].notna().any()
+        ]
+        return pd.concat(parts[:most], ignore_index=True) if parts else pd.DataFrame()
+
     def to_dict(self) -> dict[str, Any]:
-        return {
+        told: dict[str, Any] = {
             "decision": self.decision.decision,
             "drifted": list(self.decision.drifted),
             "reasons": list(self.decision.reasons),
+        }
+        if self.surprise is None:
+            return told | {"score": None, "reason": "too few weeks are on record to say what is usual"}
+        limits = self.surprise.limits
+        return told | {
+            "score": self.surprise.score,
+            "watch_from": limits.watch,
+            "retrain_from": limits.retrain,
+            "past_weeks": limits.weeks,
         }
 
 
@@ -79,14 +136,59 @@ def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
 
 @task(name="watch drift", cache_policy=NO_CACHE, persist_result=False)
 def watch_drift(
+    lake: Lake,
+    champion: LoadedModel | None,
     reference: pd.DataFrame | None,
-    current: pd.DataFrame,
+    factors: pd.DataFrame,
     *,
-    faults: list[FeedFinding],
+    as_of: date,
+    timezone: str,
+    faults: Sequence[FeedFinding],
     settings: DriftSettings,
+    churn_days: int,
 ) -> DriftWatch:
-    """Compare this week's factors with those the champion was trained on (None where there is no champion)."""
-    measurement = None if reference is None else measure_drift(reference, current, settings=settings, seed=0)
-    decision = decide_drift(measurement, data_faults=[f.sentence for f in faults], settings=settings)
+    """Compare this week with those the champion was trained on and with the shop's own past weeks.
+
+    `reference` holds the factors the champion was trained on; both are None where there is no champion.
+    """
+    weekly = count_weeks(lake, as_of=as_of, timezone=timezone)
+    rows = weekly[weekly["week"] == as_of].set_index("source")["rows"]
+    profile = profile_now(lake, factors, as_of=as_of, rows=rows, churn_days=churn_days)
+    if champion is not None:
+        profile = profile.place(champion.segmenter.assign(factors), model_version=champion.version)
+    past = read_weeks(lake, before=as_of, most=settings.weeks_max)
+    measurement = None if reference is None else measure_drift(reference, factors, settings=settings, seed=0)
+    training = _find_training(past, champion, reference)
+    surprise = measure_surprise(
+        profile,
+        [week.profile for week in past],
+        reference=training,
+        broken={week.profile.as_of for week in past if week.decision in BROKEN},
+        watch_at=settings.watch_at,
+        retrain_at=settings.retrain_at,
+        weeks_min=settings.weeks_min,
+        ignored=settings.ignored,
+    )
+    decision = decide_drift(
+        measurement, data_faults=[f.sentence for f in faults], settings=settings, surprise=surprise
+    )
     get_logger().info("drift: %s", decision.decision)
-    return DriftWatch(decision, measurement)
+    return DriftWatch(decision, measurement, surprise, profile, training)
+
+
+@task(name="record week", cache_policy=NO_CACHE, persist_result=False)
+def record_week(lake: Lake, drift: DriftWatch, scored: Scored) -> None:
+    """Keep the week's profile, its customers where the model now in use has placed them."""
+    profile = drift.profile.place(scored.assignment, model_version=scored.version)
+    store_week(lake, profile, decision=drift.decision.decision)
+
+
+def _find_training(
+    past: Sequence[RecordedWeek], champion: LoadedModel | None, reference: pd.DataFrame | None
+) -> WeekProfile | None:
+    """The week the champion was trained on: as it is on record, else from the rows of the training."""
+    if champion is None or reference is None:
+        return None
+    trained_on = date.fromisoformat(champion.tags["as_of"])
+    recorded = [week.profile for week in past if week.profile.as_of == trained_on]
+    return recorded[0] if recorded else profile_week(reference, as_of=trained_on)

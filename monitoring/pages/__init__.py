@@ -50,6 +50,8 @@ class ReportData:
         candidates: algorithm, segments, silhouette, stability, separation, outlier_share, smallest_share,
             admissible, reason.
         drift: column, method, score, threshold, drifted.
+        drift_timeline: as_of, score, watch, retrain; one row a week, this one last. Empty while too few are on record.
+        distributions: factor, then, now; quantiles of the factors that moved most, at training and this week.
         evidently_html: Evidently's own report, or nothing.
         history: as_of, customers, drift_decision, promotion_decision, champion_version, segments; one row a
             week.
@@ -74,6 +76,8 @@ class ReportData:
     algorithms: Mapping[str, str] = field(default_factory=dict)
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
     drift: pd.DataFrame = field(default_factory=pd.DataFrame)
+    drift_timeline: pd.DataFrame = field(default_factory=pd.DataFrame)
+    distributions: pd.DataFrame = field(default_factory=pd.DataFrame)
     evidently_html: str | None = None
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     promotions: pd.DataFrame = field(default_factory=pd.DataFrame)

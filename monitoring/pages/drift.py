@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from monitoring.charts import draw_drift_scores, measure_drift_strength, name_factor
+from monitoring.drift_charts import draw_then_and_now, draw_timeline
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
@@ -34,6 +35,9 @@ def render_drift(data: ReportData) -> Markup:
         reasons=[close_sentence(str(reason)) for reason in drift.get("reasons") or ()],
         moved=describe_moved(data.drift),
         figure=draw_figure(data.drift),
+        timeline=show_timeline(data.drift_timeline),
+        weeks=tabulate_weeks(data.drift_timeline),
+        distributions=show_distributions(data.distributions),
         table=tabulate_drift(data.drift),
         missing=explain_missing(drift),
         has_evidently=bool(data.evidently_html),
@@ -76,6 +80,40 @@ def draw_figure(drift: pd.DataFrame) -> Figure | None:
         caption="How far each factor's distribution has moved since the model in use was trained, in "
         "units of its own alarm limit. Past the dotted line (1×) it counts as changed and is "
         "drawn in red; the furthest moved stand on top.",
+    )
+
+
+def show_timeline(timeline: pd.DataFrame) -> Figure | None:
+    """How unusual each week was, once enough of them are on record."""
+    if timeline.empty:
+        return None
+    return embed_figure(
+        draw_timeline(timeline),
+        name="drift_timeline",
+        caption="The largest change of each week, among everything that is watched, in units of what is usual for it "
+        "in this shop. The large dot is this week; the limits are learnt from the weeks before.",
+    )
+
+
+def tabulate_weeks(timeline: pd.DataFrame) -> Table:
+    """The weeks of the picture, newest first."""
+    columns = (
+        Column("as_of", "Week to", format_date),
+        Column("score", "Times the usual change", format_number, kind="number"),
+    )
+    newest = timeline if timeline.empty else timeline.sort_values("as_of", ascending=False)
+    return build_table(newest, columns, name="drift_weeks", title="Weeks on record")
+
+
+def show_distributions(distributions: pd.DataFrame) -> Figure | None:
+    """The factors that moved most, then and now."""
+    if distributions.empty:
+        return None
+    return embed_figure(
+        draw_then_and_now(distributions),
+        name="drift_distributions",
+        caption="How customers are spread over the factors that moved most: grey when the model in use was trained, "
+        "blue this week.",
     )
 
 

@@ -12,7 +12,7 @@ from test_flows.test_other_flows import LAST, promote_second_version
 
 from models.lineage import Lineage
 from models.promotion import GateValues, PromotionSettings
-from monitoring.drift import DriftSettings
+from monitoring.drift_settings import DriftSettings
 from tasks.decisions import list_promotions, record_promotion
 from tasks.drift import DriftWatch, watch_drift
 from tasks.features import History, compute_history

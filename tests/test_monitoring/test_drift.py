@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from monitoring.drift import DriftMeasurement, DriftSettings, decide_drift, measure_drift, measure_mix
+from monitoring.comparison import DriftMeasurement, measure_drift, measure_mix
+from monitoring.drift import decide_drift
+from monitoring.drift_settings import DriftSettings
 
 SETTINGS = DriftSettings()
 FACTORS = [f"factor_{i:02}" for i in range(20)]
