@@ -35,7 +35,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
         with clock.stage("ingest"):
             intake = ingest_sources(lake, settings.sources, base=settings.base, rules=settings.shop_rules())
             update_rollups(lake, intake.changes, timezone=settings.timezone)
-            faults = check_sources(lake, as_of=day, timezone=settings.timezone)
+            faults = check_sources(lake, intake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
             factors = compute_features(
                 lake,

@@ -20,6 +20,7 @@ from tasks.engines import connect_engine
 from tasks.ingestion import ingest_sources, retry_quarantined
 from tasks.lake import Lake, begin_run, open_lake, write_lake
 from tasks.rollups import read_rollup_tables, update_rollups
+from tasks.sources import SourceError
 from tasks.staging import Staging, prepare_rates, sort_sources
 
 
@@ -34,6 +35,8 @@ def ingest_now(settings: Settings, *, retry_quarantine: bool = False) -> dict[st
             intake = ingest_sources.fn(lake, settings.sources, base=settings.base, rules=rules)
         update_rollups.fn(lake, intake.changes, timezone=settings.timezone)
         lake.commit(run, intake.to_dict())
+    if intake.schema_breaks:
+        raise SourceError(f"{'; '.join(intake.schema_breaks.values())}; all else was taken in")
     return intake.to_dict()
 
 

@@ -57,7 +57,7 @@ def weekly_retrain(
         with clock.stage("ingest"):
             intake = ingest_sources(lake, settings.sources, base=settings.base, rules=settings.shop_rules())
             update_rollups(lake, intake.changes, timezone=settings.timezone)
-            faults = check_sources(lake, as_of=day, timezone=settings.timezone)
+            faults = check_sources(lake, intake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
             consent, own = settings.features.consent_default, settings.features.factors
             factors = compute_features(lake, as_of=day, consent_default=consent, own=own)

@@ -328,8 +328,12 @@ def _convert_money(source: Source, *, currency: str | None) -> _Money:
     )
 
 
+class MissingColumn(ValueError):  # noqa: N818 - reads as what it is
+    """An expression names a column that the source does not have."""
+
+
 def check_columns(source: Source, columns: Iterable[str]) -> None:
-    """Raise a one-line ValueError when an expression names a column that the source does not have."""
+    """Raise a one-line MissingColumn when an expression names a column that the source does not have."""
     have = {name.lower(): name for name in columns}
     expressions = {**source.columns, **{f"keys.{kind}": e for kind, e in source.identity_keys.items()}}
     if source.where:
@@ -337,7 +341,7 @@ def check_columns(source: Source, columns: Iterable[str]) -> None:
     for target, expression in expressions.items():
         for used in columns_used(expression):
             if used.lower() not in have:
-                raise ValueError(
+                raise MissingColumn(
                     f"sources.{source.name}: column '{used}' (for {target}) not found; "
                     f"the source has: {', '.join(mask_name(name) for name in have.values())}"
                 )

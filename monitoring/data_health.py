@@ -27,7 +27,7 @@ class FeedFinding:
     """A fault of one source: what kind, and a sentence with the numbers."""
 
     source: str
-    kind: Literal["dead_feed", "doubled_import", "unit_change"]
+    kind: Literal["dead_feed", "doubled_import", "unit_change", "schema_break"]
     sentence: str
 
 

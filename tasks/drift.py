@@ -20,6 +20,7 @@ from monitoring.data_health import FeedFinding, check_feeds
 from monitoring.drift import DriftDecision, decide_drift
 from monitoring.drift_settings import DriftSettings
 from monitoring.week_profiles import WeekProfile, profile_week
+from tasks.intake import Intake
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.registry import LoadedModel
@@ -106,9 +107,13 @@ class DriftWatch:
 
 
 @task(name="check sources", cache_policy=NO_CACHE, persist_result=False)
-def check_sources(lake: Lake, *, as_of: date, timezone: str) -> list[FeedFinding]:
-    """Sources that fell silent, came twice or changed their unit this week."""
-    findings = list(check_feeds(count_weeks(lake, as_of=as_of, timezone=timezone), as_of=as_of))
+def check_sources(lake: Lake, intake: Intake, *, as_of: date, timezone: str) -> list[FeedFinding]:
+    """Sources that lost a column, fell silent, came twice or changed their unit this week."""
+    findings = [
+        FeedFinding(name, "schema_break", f"source '{name}' has lost a column, and was left aside: {reason}")
+        for name, reason in intake.schema_breaks.items()
+    ]
+    findings += check_feeds(count_weeks(lake, as_of=as_of, timezone=timezone), as_of=as_of)
     for finding in findings:
         get_logger().warning(finding.sentence)
     return findings

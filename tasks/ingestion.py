@@ -23,7 +23,7 @@ from tasks.logs import get_logger
 from tasks.progress import report
 from tasks.quarantine import release_retried, scan_quarantined, store_bad_rows
 from tasks.references import check_references, remember_forgotten, set_aside_forgotten
-from tasks.sources import SourceError
+from tasks.sources import SchemaBreakError, SourceError
 from tasks.staging import (
     ShopRules,
     StagedDelivery,
@@ -39,6 +39,8 @@ from tasks.upserts import UPSERTED, stage_consents_of_customers, update_customer
 @task(name="ingest", cache_policy=NO_CACHE, persist_result=False)
 def ingest_sources(lake: Lake, sources: Sequence[Source], *, base: str, rules: ShopRules) -> Intake:
     """Take in every delivery that has not been taken in before, and say what became of its rows.
+
+    A source that has been taken in before and has lost a column since is left aside, and said to be.
 
     Raises:
         SourceError: a source cannot be read, more of its rows are bad than its `max_bad_share` allows, or the lake's
@@ -129,13 +131,22 @@ def _stage_new(
     _prepare_money(lake, staging, source)
     report(f"reading {source.name}")
     count, total = intake.by_source[source.name], 0
+    taken = []
     for delivery in waiting:
         known = ledger.columns.get(source.name, {})
         reading = open_delivery(staging.con, source, delivery)
-        staged = staging.add(
-            source, reading.scans, file=delivery.name, told_at=delivery.made_at,
-            known_columns=known if reading.sparse else {},
-        )  # fmt: skip
+        try:
+            staged = staging.add(
+                source, reading.scans, file=delivery.name, told_at=delivery.made_at,
+                known_columns=known if reading.sparse else {},
+            )  # fmt: skip
+        except SchemaBreakError as broken:
+            # A mapping that has never fitted is a mistake in the configuration; one that did is news of the source.
+            if not known:
+                raise
+            intake.schema_breaks[source.name] = str(broken)
+            break
+        taken.append(delivery)
         if known and staged.columns:
             intake.schema_changes += describe_columns(
                 source, staged.columns, known=known, sparse=reading.sparse
@@ -149,11 +160,11 @@ def _stage_new(
                 f"sources.{source.name}: {staged.swallowed:,} line(s) of {delivery.name} lie within a quoted value; "
                 "if rows are missing, look for a stray quote"
             )
-    if total == 0 and source.query is None:
+    if total == 0 and source.query is None and source.name not in intake.schema_breaks:
         intake.warnings.append(f"sources.{source.name}: {len(waiting)} new file(s) hold no rows")
     if source.table != "events":
         return []
-    return [name_batch(d, attempt=lake.attempt, is_file=source.query is None) for d in waiting]
+    return [name_batch(d, attempt=lake.attempt, is_file=source.query is None) for d in taken]
 
 
 def _prepare_money(lake: Lake, staging: Staging, source: Source) -> None:

@@ -33,7 +33,10 @@ class SourceCount:
 
 @dataclass(slots=True)
 class Intake:
-    """What one ingestion did, and in which timezone and currency."""
+    """What one ingestion did, and in which timezone and currency.
+
+    `schema_breaks` says by source what was left where it is, because a column of it is gone.
+    """
 
     timezone: str = "UTC"
     former_timezone: str | None = None
@@ -42,6 +45,7 @@ class Intake:
     identity: IdentityChanges = field(default_factory=IdentityChanges)
     new_files: tuple[str, ...] = ()
     schema_changes: list[str] = field(default_factory=list)
+    schema_breaks: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -82,6 +86,7 @@ class Intake:
             "splits": self.identity.splits,
             "shared_keys": len(self.identity.shared),
             "schema_changes": self.schema_changes,
+            "schema_breaks": self.schema_breaks,
             "warnings": self.warnings,
         }
 

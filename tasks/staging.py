@@ -19,10 +19,19 @@ import duckdb
 
 from models.identity import hmac_pads
 from models.keys import LINK_KEYS, IdentitySettings, join_links, select_links
-from models.mapping import RATES, Source, check_columns, expression_sql, map_rows, quote_name, read_columns
+from models.mapping import (
+    RATES,
+    MissingColumn,
+    Source,
+    check_columns,
+    expression_sql,
+    map_rows,
+    quote_name,
+    read_columns,
+)
 from models.masking import mask_name
 from models.schemas import EVENT_KINDS, SCHEMAS, list_source_columns
-from tasks.sources import Scan, SourceError, first_line, quote
+from tasks.sources import Scan, SchemaBreakError, SourceError, first_line, quote
 
 # Clocks differ by minutes; what lies hours ahead was read in the wrong time zone.
 CLOCK_TOLERANCE = timedelta(hours=1)
@@ -126,6 +135,8 @@ class Staging:
                     raise SourceError(
                         f"sources.{source.name}: cannot read {file}: {first_line(error)}"
                     ) from error
+                except MissingColumn as error:
+                    raise SchemaBreakError(f"{error} (in {file})") from error
                 except ValueError as error:
                     raise SourceError(f"{error} (in {file})") from error
                 counts = self._count(self.files[source.table][-1])

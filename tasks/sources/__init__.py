@@ -25,6 +25,10 @@ class SourceError(ValueError):
     """A source cannot be read; the message names it and what to do."""
 
 
+class SchemaBreakError(SourceError):
+    """A source no longer has a column that its mapping reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """How to read one file in SQL.

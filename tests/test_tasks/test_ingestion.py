@@ -229,3 +229,25 @@ def test_a_source_that_cannot_be_read_says_why_in_one_line(
     with pytest.raises(ValueError, match=message) as raised:
         take_in(tmp_path, source)
     assert "\n" not in str(raised.value)
+
+
+def test_a_source_that_has_lost_a_column_is_left_aside_until_the_mapping_fits_it_again(
+    tmp_path: Path,
+) -> None:
+    other = shop(name="other", path="in/other-*.csv")
+    write_csv(tmp_path, "shop-1.csv", A)
+    write_csv(tmp_path, "other-1.csv", B)
+    ours = shop(path="in/shop-*.csv")
+    take_in(tmp_path, ours, other)
+    write_csv(tmp_path, "shop-2.csv", BOTH, header="id,ts,kind,price,mail,card")
+    write_csv(tmp_path, "other-2.csv", "9,2026-05-02 11:00,page_view,,,77")
+    intake = take_in(tmp_path, ours, other)
+    assert (
+        "column 'amount' (for value) not found; the source has: id, ts, kind, price"
+        in intake.schema_breaks["shop"]
+    )
+    assert count(intake) == (0, 0, 0, 0, 0)
+    assert count(intake, "other") == (1, 1, 0, 0, 0)
+    renamed = take_in(tmp_path, shop(path="in/shop-*.csv", columns=COLUMNS | {"value": "price"}), other)
+    assert renamed.schema_breaks == {}
+    assert count(renamed) == (1, 1, 0, 0, 0)
