@@ -234,6 +234,25 @@ def report(
 
 
 @app.command()
+def deploy(
+    file: Annotated[Path, typer.Option("--file", help="The deployments.")] = Path("prefect.yaml"),
+    pool_type: Annotated[
+        str, typer.Option("--pool-type", help="Of the work pool, where it has to be made.")
+    ] = "process",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make the work pool and all deployments on your Prefect server."""
+
+    def run() -> dict[str, Any]:
+        from tasks.deployments import deploy_flows
+
+        return deploy_flows(file, pool_type=pool_type).to_dict()
+
+    _run(run, as_json=as_json, debug=debug, show="show_facts")
+
+
+@app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="A file of orders or events: CSV, JSONL or Parquet.")],
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = DEFAULT_CONFIG,
