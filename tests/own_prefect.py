@@ -136,11 +136,22 @@ def work_for(
         yield process
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_all_of(process: subprocess.Popen[bytes]) -> None:
     """The process and all that it started, at once, as a power cut would."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    for pid in (process.pid, *_list_offspring(process.pid)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait(timeout=20)
+
+
+def _list_offspring(pid: int) -> list[int]:
+    """The processes it started, and those they did. They may lead sessions of their own."""
+    told = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(int(number) for number in line.split()) for line in told.splitlines()]
+    found = [pid]
+    for parent in found:
+        found += [child for child, parent_of_child in pairs if parent_of_child == parent]
+    return found[1:]
 
 
 @contextmanager
@@ -155,11 +166,10 @@ def _run_beside(
         try:
             yield process
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=20)
-            kill_group(process)
+            kill_all_of(process)
 
 
 def _answers(api: str) -> bool:
