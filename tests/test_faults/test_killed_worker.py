@@ -68,3 +68,33 @@ def test_a_slot_left_by_a_killed_worker_is_found_and_given_back(tmp_path: Path) 
             (works,) = (one for one in late if prefect.read_run(one)["state_type"] != "CANCELLED")
             wait_until_running(prefect, works)
             assert count_taken(prefect) == 1
+
+
+def take_up(prefect: OwnPrefect, run_id: str) -> None:
+    """What a worker and then its run tell the server; here nobody is behind it."""
+    for state in ("PENDING", "RUNNING"):
+        answer = prefect.ask(f"flow_runs/{run_id}/set_state", state={"type": state})
+        assert answer["status"] == "ACCEPT", answer
+
+
+@pytest.mark.long
+def test_the_slot_of_a_living_run_is_left_to_it(tmp_path: Path) -> None:
+    """A dead run's lease may have run out and its slot be another's by then. Prefect gives that back with the dead
+    run's; `doctor` sees to it that as many slots are taken as there are runs."""
+    with serve_prefect(tmp_path) as prefect:
+        prefect.tell("deploy")
+        dead = start_weekly(prefect)
+        take_up(prefect, dead)
+        wait_for(lambda: find_trouble(prefect))
+        (weekly,) = prefect.ask("deployments/filter", deployments={"name": {"any_": ["weekly"]}})
+        # As the server does it when a lease has run out.
+        prefect.ask(
+            "v2/concurrency_limits/decrement", names=[weekly["global_concurrency_limit"]["name"]], slots=1
+        )
+        alive = start_weekly(prefect)
+        take_up(prefect, alive)
+        assert count_taken(prefect) == 1
+        assert prefect.tell("doctor", "--silence", "31", "--release")["released"] == ["weekly"]
+        assert prefect.read_run(dead)["state_type"] == "CRASHED"
+        assert prefect.read_run(alive)["state_type"] == "RUNNING"
+        assert count_taken(prefect) == 1
