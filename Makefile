@@ -40,8 +40,8 @@ format: install-dev ## bring the source into shape
 bench: install-dev ## measure the demo, ingestion, features and segments
 	@$(BIN)/python -m benchmarks
 
-ui: install      ## the newest reports, in the browser (of the demo: CONFIG=var/demo/segmentwerk.toml)
-	@$(BIN)/segmentwerk report --serve --config $(CONFIG)
+ui: install      ## Prefect, MLflow and the reports, until Ctrl-C (of the demo: CONFIG=var/demo/segmentwerk.toml)
+	@exec $(BIN)/segmentwerk ui --config $(CONFIG)
 
 lock: install-dev ## write the locks anew from pyproject.toml
 	@$(BIN)/python -m uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -o requirements.lock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -231,6 +231,68 @@ def report(
         from tasks.reports import serve_reports
 
         serve_reports(Path(load_settings(config).home) / "reports", port=port)
+
+
+@app.command()
+def ui(
+    config: Config = DEFAULT_CONFIG,
+    prefect_port: Annotated[int | None, typer.Option(help="Of Prefect; default: 4200 or a free one.")] = None,
+    mlflow_port: Annotated[int | None, typer.Option(help="Of MLflow; default: 5000 or a free one.")] = None,
+    reports_port: Annotated[int | None, typer.Option(help="Of the reports; default: 8765 or free.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Prefect, MLflow and the reports on this machine, until Ctrl-C."""
+
+    _run_view(
+        "serve_pages",
+        config,
+        prefect=prefect_port,
+        mlflow=mlflow_port,
+        reports=reports_port,
+        as_json=False,
+        debug=debug,
+        show="show_facts",
+    )
+
+
+@app.command()
+def deploy(
+    file: Annotated[Path, typer.Option("--file", help="The deployments.")] = Path("prefect.yaml"),
+    pool_type: Annotated[
+        str, typer.Option("--pool-type", help="Of the work pool, where it has to be made.")
+    ] = "process",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make the work pool and all deployments on your Prefect server."""
+
+    def run() -> dict[str, Any]:
+        from tasks.deployments import deploy_flows
+
+        return deploy_flows(file, pool_type=pool_type).to_dict()
+
+    _run(run, as_json=as_json, debug=debug, show="show_facts")
+
+
+@app.command()
+def doctor(
+    release: Annotated[
+        bool, typer.Option("--release", help="Mark dead runs as crashed and give their slots back.")
+    ] = False,
+    silence: Annotated[
+        int, typer.Option(min=31, help="Seconds without a heartbeat after which a run is dead.")
+    ] = 120,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Find slots of your Prefect deployments that are held by runs which no longer run."""
+
+    def run() -> dict[str, Any]:
+        from tasks.slots import describe, examine_slots
+
+        return describe(examine_slots(silence=timedelta(seconds=silence), release=release))
+
+    _run(run, as_json=as_json, debug=debug, show="show_doctor")
 
 
 @app.command()

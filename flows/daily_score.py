@@ -16,6 +16,7 @@ from tasks.lake import begin_run, write_lake
 from tasks.progress import Stopwatch
 from tasks.promotion import check_population, load_current_champion, settle_promotions
 from tasks.registry import open_registry, require_factors
+from tasks.retraining import request_retrain, seek_request
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
@@ -23,7 +24,10 @@ from tasks.snapshots import read_snapshot
 
 @flow(name="daily-score", persist_result=False)
 def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> dict[str, Any]:
-    """Ingest, compute factors, score with the champion, check drift. Parameters as for `weekly-retrain`."""
+    """Ingest, compute factors, score with the champion, check drift, and ask for a retrain that is due.
+
+    Parameters as for `weekly-retrain`.
+    """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     clock = Stopwatch()
@@ -63,6 +67,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             champion_age_days=champion.age_on(day),
             max_age_days=settings.promotion.max_age_days,
         )
+        request = seek_request(lake, run, retraining, drift, every_days=settings.retraining.every_days)
         summary = {
             "as_of": str(day),
             "run_id": run.run_id,
@@ -70,9 +75,10 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             "customers": len(factors),
             "champion_version": champion.version,
             "drift": drift.to_dict(),
-            "retraining": retraining.to_dict(),
+            "retraining": {**retraining.to_dict(), "request": request and request.to_dict()},
             "segments": scored.to_dict(),
             "seconds": clock.seconds,
         }
         lake.commit(run, summary)
+    request_retrain(request, home=settings.home, config=config)
     return summary

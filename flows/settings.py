@@ -29,6 +29,7 @@ from models.mapping import Source
 from models.maps import MapMethod
 from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
+from models.retraining import RetrainingSettings
 from models.rollups import end_of_day
 from models.schemas import EVENT_KINDS
 from models.training_settings import TrainingSettings
@@ -150,6 +151,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     promotion: PromotionSettings = PromotionSettings()
     drift: DriftSettings = DriftSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
     measurement: MeasurementSettings = MeasurementSettings()
     report: ReportSettings = ReportSettings()
     segments: SegmentSettings = SegmentSettings()

@@ -373,6 +373,15 @@ def show_facts(result: Mapping[str, Any]) -> None:
         out.print(f"{name.replace('_', ' ')}: {shown}", soft_wrap=True, markup=False)
 
 
+def show_doctor(result: Mapping[str, Any]) -> None:
+    """What is wrong with the deployments' slots, and what to do."""
+    show_facts({"examined": ", ".join(result["examined"]), "found": result["found"] or "nothing wrong"})
+    if result["released"]:
+        show_facts({"released": result["released"]})
+    elif result["remedy"]:
+        show_facts({"remedy": f"run `{result['remedy']}`"})
+
+
 def show_duration(seconds: float) -> None:
     """How long it took, where anybody had to wait."""
     if seconds > WORTH_TELLING_S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import UTC, date, datetime
 from pathlib import Path
 from secrets import token_bytes
@@ -19,6 +20,7 @@ from tasks.deliveries import preview_delivery
 from tasks.engines import connect_engine
 from tasks.ingestion import ingest_sources, retry_quarantined
 from tasks.lake import Lake, begin_run, open_lake, write_lake
+from tasks.progress import report
 from tasks.rollups import read_rollup_tables, update_rollups
 from tasks.sources import SourceError
 from tasks.staging import Staging, prepare_rates, sort_sources
@@ -229,3 +231,29 @@ def draft_config(file: Path, config: Path) -> dict[str, Any]:
         "open": list(draft.open),
         "next": f"segmentwerk check --preview 5 --config {config}",
     }
+
+
+def serve_pages(
+    settings: Settings, *, prefect: int | None, mlflow: int | None, reports: int | None
+) -> dict[str, Any]:
+    """Serve Prefect, MLflow and the reports until interrupted, and say where they are."""
+    from prefect.settings import PREFECT_API_URL
+
+    from tasks.local_servers import Ports, serve_all, watch
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with serve_all(
+            home=settings.home,
+            reports=settings.reports_folder,
+            tracking_uri=settings.mlflow_tracking_uri,
+            prefect_api=PREFECT_API_URL.value(),
+            ports=Ports(prefect, mlflow, reports),
+        ) as served:
+            for one in served:
+                print(f"{one.name:<8} {one.address}", flush=True)
+            report("Ctrl-C ends all three")
+            watch(served)
+    except KeyboardInterrupt:
+        pass
+    return {}

@@ -74,7 +74,7 @@ _WRITING = WriterProperties(
 )
 _RUN_COUNTER = "segmentwerk.run"
 BATCH_ROWS = 200_000
-WEEKLY_FLOW, ERASING_FLOW = "weekly-retrain", "forget-customer"
+WEEKLY_FLOW, DAILY_FLOW, ERASING_FLOW = "weekly-retrain", "daily-score", "forget-customer"
 _RUNS = pyarrow.schema(
     [
         ("run_id", pyarrow.string()),

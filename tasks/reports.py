@@ -109,6 +109,15 @@ def open_server(folder: Path, *, port: int) -> ThreadingHTTPServer:
     """
     if not list_weeks(folder):
         raise LookupError(f"no reports in {folder}; run `segmentwerk weekly` first")
+    return listen(folder, port=port)
+
+
+def listen(folder: Path, *, port: int) -> ThreadingHTTPServer:
+    """The same for a folder whose reports may be still to come.
+
+    Raises:
+        OSError: the port is taken.
+    """
     handler = partial(_QuietHandler, directory=str(folder))
     try:
         return ThreadingHTTPServer(("127.0.0.1", port), handler)

@@ -2,12 +2,6 @@
 
 import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -16,86 +10,76 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from own_prefect import PROJECT, serve_prefect, wait_for
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tasks.deployments import DeployError, enter_folder, read_deployments
+from tasks.retraining import RETRAIN_DUE
+
 DEPLOYMENTS = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-START_SECONDS, SCHEDULE_SECONDS = 120, 90
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A Prefect server on a free port of this machine; the environment that leads to it."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    api = f"http://127.0.0.1:{port}/api"
-    own = {
-        "PREFECT_HOME": str(home), "PREFECT_API_URL": api, "PREFECT_UI_ENABLED": "false",
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
-    }  # fmt: skip
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_API")} | own
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            wait_for_server(api, process)
-            yield environment
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_for_server(api: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(f"{api}/health", timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.5)
-    raise RuntimeError("the Prefect server did not start")
-
-
-def run_prefect(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def find_runs(environment: dict[str, str], deployment: str) -> list[dict[str, Any]]:
-    """Scheduled runs of a deployment, looked for until there is one or the time is over."""
-    until = time.monotonic() + SCHEDULE_SECONDS
-    asked = {
-        "deployments": {"name": {"any_": [deployment]}},
-        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
-    }
-    found: list[dict[str, Any]] = []
-    while not found and time.monotonic() < until:
-        answer = httpx.post(f"{environment['PREFECT_API_URL']}/flow_runs/filter", json=asked, timeout=30)
-        found = answer.raise_for_status().json()
-        time.sleep(0 if found else 1)
-    return found
+SCHEDULED = {"weekly", "daily"}
 
 
 @pytest.mark.long
-def test_everything_deploys_and_the_weekly_run_is_scheduled(server: dict[str, str]) -> None:
-    run_prefect(server, "work-pool", "create", "segmentwerk", "--type", "process")
-    run_prefect(server, "deploy", "--all")
-    answer = httpx.post(f"{server['PREFECT_API_URL']}/deployments/filter", json={}, timeout=30)
-    deployed = {d["name"]: d for d in answer.raise_for_status().json()}
-    assert set(deployed) == {d["name"] for d in DEPLOYMENTS}
-    assert len(deployed) == 6
-    assert deployed["weekly"]["entrypoint"] == "flows.weekly_retrain.weekly_retrain"
-    (run, *_) = find_runs(server, "weekly")
-    assert run["auto_scheduled"] is True
-    assert run["parameters"]["config"] == "segmentwerk.toml"
+def test_everything_deploys_and_scheduled_runs_appear(tmp_path: Path) -> None:
+    with serve_prefect(tmp_path) as prefect:
+        told = prefect.tell("deploy")
+        assert told["pool_made"] is True
+        # A second time everything is there, and stays once.
+        assert prefect.tell("deploy") == told | {"pool_made": False}
+        deployed = {one["name"]: one for one in prefect.ask("deployments/filter")}
+        assert set(deployed) == {one["name"] for one in DEPLOYMENTS} == set(told["deployments"])
+        assert len(deployed) == 6
+        assert deployed["weekly"]["entrypoint"] == "flows.weekly_retrain.weekly_retrain"
+        assert {name for name, one in deployed.items() if one["schedules"]} == SCHEDULED
+        for one in deployed.values():
+            assert one["work_pool_name"] == told["pool"] == "segmentwerk"
+            assert one["global_concurrency_limit"]["limit"] == 1
+            assert one["pull_steps"] == [{"tasks.deployments.enter_folder": {}}]
+            assert {schedule["schedule"]["timezone"] for schedule in one["schedules"]} <= {"Europe/Berlin"}
+        runs = wait_for(lambda: prefect.list_runs("weekly", states=["SCHEDULED"]))
+        assert runs[0]["auto_scheduled"] is True
+        assert runs[0]["parameters"] == {"config": "segmentwerk.toml", "cause": "schedule"}
+        (automation,) = prefect.ask("automations/filter")
+        assert automation["trigger"]["expect"] == [RETRAIN_DUE]
+        assert automation["actions"][0]["deployment_id"] == deployed["weekly"]["id"]
+        pool = httpx.get(f"{prefect.api}/work_pools/segmentwerk", timeout=30).json()
+        assert pool["type"] == "process"
+
+
+def test_only_the_weekly_deployment_is_set_off_by_events() -> None:
+    triggered = {one["name"]: one["triggers"] for one in DEPLOYMENTS if one.get("triggers")}
+    assert set(triggered) == {"weekly"}
+    (trigger,) = triggered["weekly"]
+    assert trigger["expect"] == [RETRAIN_DUE]
+    assert trigger["threshold"] == 1
+    assert trigger["within"] > 0
+
+
+def test_no_deployment_names_a_machine() -> None:
+    text = (PROJECT / "prefect.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"(?:^|[\s\"'=:])(?:/[a-z]+/|[A-Z]:\\\\|~/)", text) == []
+
+
+def test_a_run_begins_where_its_worker_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setenv("SEGMENTWERK_FOLDER", str(tmp_path))
+    assert enter_folder() == {"directory": os.path.realpath(tmp_path)}
+    assert os.path.realpath(os.getcwd()) == os.path.realpath(tmp_path)
+    monkeypatch.setenv("SEGMENTWERK_FOLDER", str(tmp_path / "none"))
+    with pytest.raises(NotADirectoryError, match="none', which is no folder on the worker's machine"):
+        enter_folder()
+    monkeypatch.delenv("SEGMENTWERK_FOLDER")
+    with pytest.raises(LookupError, match="SEGMENTWERK_FOLDER is not set for this worker; start it with"):
+        enter_folder()
+
+
+def test_deployments_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match=r"prefect\.yaml is not there; give the project's own with --file"):
+        read_deployments(tmp_path / "prefect.yaml")
+    two = [{"name": pool, "work_pool": {"name": pool}} for pool in ("a", "b")]
+    (tmp_path / "prefect.yaml").write_text(yaml.safe_dump({"deployments": two}))
+    with pytest.raises(DeployError, match="names more than one work pool: a, b"):
+        read_deployments(tmp_path / "prefect.yaml")
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d["name"])
