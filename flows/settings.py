@@ -35,6 +35,7 @@ from models.training_settings import TrainingSettings
 from monitoring.drift import DriftSettings
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.power import Design
+from monitoring.notices import Notification
 from tasks.destinations import Export
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
@@ -155,6 +156,7 @@ class Settings(BaseSettings):
     segments: SegmentSettings = SegmentSettings()
     campaigns: tuple[PlannedCampaign, ...] = ()
     exports: tuple[Export, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     base: str = Field(default=".", exclude=True)
 
     @classmethod
