@@ -11,6 +11,8 @@ from flows.failure import tell_failure
 from flows.settings import load_settings
 from models.retraining import find_retraining
 from monitoring.notices import list_notices
+from tasks.artifacts import publish_artifacts
+from tasks.assets import show_lineage
 from tasks.drift import check_sources, watch_drift
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
@@ -74,5 +76,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             "seconds": clock.seconds,
         }
         lake.commit(run, summary)
+    show_lineage(summary, home=settings.home, sources=settings.sources)
+    publish_artifacts(summary, currency=settings.currency)
     send_notices(list_notices(summary, title=settings.report.title), to=settings.notifications)
     return summary

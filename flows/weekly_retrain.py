@@ -12,6 +12,8 @@ from flows.settings import load_settings
 from models.retraining import MEANINGS, Cause
 from monitoring.notices import list_notices
 from tasks.approval import seek_approval
+from tasks.artifacts import publish_artifacts
+from tasks.assets import show_lineage
 from tasks.drift import check_sources, watch_drift
 from tasks.experiments import measure_campaigns
 from tasks.features import compute_features, compute_history
@@ -125,5 +127,7 @@ def weekly_retrain(
             lake.commit(run, summary)
             settle_promotions(lake, registry)
             show_reports(report)
+    show_lineage(summary, home=settings.home, sources=settings.sources)
+    publish_artifacts(summary, currency=settings.currency)
     send_notices(list_notices(summary, title=settings.report.title), to=settings.notifications)
     return summary
