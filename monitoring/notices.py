@@ -43,9 +43,9 @@ class Notification(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message: the occasion, a subject of one line, and a body of plain text."""
+    """A message: the occasions it is sent on, a subject of one line, and a body of plain text."""
 
-    occasion: Occasion
+    occasions: tuple[Occasion, ...]
     subject: str
     body: str
 
@@ -57,12 +57,17 @@ def list_notices(summary: Mapping[str, Any], *, title: str) -> tuple[Notice, ...
         summary: the run's summary, as it is put on record.
         title: what the shop's reports are called, for the subject.
     """
-    told: list[Notice] = []
-    drift, promotion = read_part(summary, "drift"), read_part(summary, "promotion")
-    if drift.get("decision") in ("data_fault", "retrain"):
-        told.append(_describe_drift(summary, drift, title=title))
-    if promotion.get("decision") in ("promote", "blocked"):
-        told.append(_describe_promotion(summary, promotion, title=title))
+    drift = read_part(summary, "drift").get("decision")
+    promotion = read_part(summary, "promotion").get("decision")
+    told = []
+    if drift == "data_fault":
+        told.append(_describe_fault(summary, title=title))
+    elif promotion == "blocked":
+        told.append(_describe_block(summary, title=title))
+    if drift == "retrain":
+        told.append(_describe_change(summary, title=title))
+    if promotion == "promote":
+        told.append(_describe_promotion(summary, title=title))
     return tuple(told)
 
 
@@ -83,53 +88,67 @@ def describe_failure(*, flow: str, run: str, as_of: date | str | None, reason: s
         f"What to do: have whoever runs Segmentwerk look at the run '{run}' in Prefect. "
         "Once the cause is gone, the same run can be started again; nothing is counted twice.",
     )
-    return _write("failed", f"{title}: {flow}{day} did not finish", *parts)
+    return _write(("failed",), f"{title}: {flow}{day} did not finish", *parts)
 
 
-def _describe_drift(summary: Mapping[str, Any], drift: Mapping[str, Any], *, title: str) -> Notice:
-    occasion: Occasion = "data_fault" if drift["decision"] == "data_fault" else "retrain"
-    day, verdict = format_date(summary.get("as_of")), DRIFT[occasion]
-    if occasion == "data_fault":
-        subject = f"{title}: the data to {day} look faulty"
-        steps = (
-            "Once the deliveries are repaired, run it again. Until then no new model replaces the one in use.",
-        )
-    else:
-        subject = f"{title}: customers have changed, as of {day}"
-        steps = (_say_what_is_trained(summary),)
+def _describe_fault(summary: Mapping[str, Any], *, title: str) -> Notice:
+    """Faulty data hold a week's model back as well: that is one message, not two."""
+    promotion = read_part(summary, "promotion")
+    blocked = promotion.get("decision") == "blocked"
+    held = (
+        f" The week's new model was held back: version {promotion['champion_version']} is in use."
+        if blocked
+        else ""
+    )
     return _write(
-        occasion,
-        subject,
-        verdict.meaning,
-        _list(drift.get("reasons"), most=TOLD_REASONS),
-        " ".join((_say_what_to_do(verdict), *steps)),
+        ("data_fault", "blocked") if blocked else ("data_fault",),
+        f"{title}: the data to {format_date(summary.get('as_of'))} look faulty",
+        DRIFT["data_fault"].meaning + held,
+        _list(read_part(summary, "drift").get("reasons"), most=TOLD_REASONS),
+        f"{_say_what_to_do(DRIFT['data_fault'])} Once the deliveries are repaired, run it again. "
+        "Until then no new model replaces the one in use.",
         _point_to_report(summary),
     )
 
 
-def _say_what_is_trained(summary: Mapping[str, Any]) -> str:
+def _describe_change(summary: Mapping[str, Any], *, title: str) -> Notice:
     promotion = read_part(summary, "promotion")
-    if promotion:
-        return f"A new model was trained in this run; version {promotion['champion_version']} is in use now."
-    return "The weekly run trains a new model; `segmentwerk weekly` does so at once."
-
-
-def _describe_promotion(summary: Mapping[str, Any], promotion: Mapping[str, Any], *, title: str) -> Notice:
-    occasion: Occasion = "promote" if promotion["decision"] == "promote" else "blocked"
-    day, verdict = format_date(summary.get("as_of")), PROMOTION[occasion]
-    version = f"Version {promotion['champion_version']} is in use."
-    subject = (
-        f"{title}: new segments from {day} on"
-        if occasion == "promote"
-        else f"{title}: the new model of {day} was held back"
+    trained = (
+        f"A new model was trained in this run; version {promotion['champion_version']} is in use now."
+        if promotion
+        else "The weekly run trains a new model; `segmentwerk weekly` does so at once."
     )
     return _write(
-        occasion,
-        subject,
-        f"{verdict.meaning} {version}",
+        ("retrain",),
+        f"{title}: customers have changed, as of {format_date(summary.get('as_of'))}",
+        DRIFT["retrain"].meaning,
+        _list(read_part(summary, "drift").get("reasons"), most=TOLD_REASONS),
+        f"{_say_what_to_do(DRIFT['retrain'])} {trained}",
+        _point_to_report(summary),
+    )
+
+
+def _describe_promotion(summary: Mapping[str, Any], *, title: str) -> Notice:
+    promotion = read_part(summary, "promotion")
+    return _write(
+        ("promote",),
+        f"{title}: new segments from {format_date(summary.get('as_of'))} on",
+        f"{PROMOTION['promote'].meaning} Version {promotion['champion_version']} is in use.",
         _list(promotion.get("reasons"), most=TOLD_REASONS),
-        _describe_moves(read_part(summary, "migration")) if occasion == "promote" else "",
-        _say_what_to_do(verdict),
+        _describe_moves(read_part(summary, "migration")),
+        _say_what_to_do(PROMOTION["promote"]),
+        _point_to_report(summary),
+    )
+
+
+def _describe_block(summary: Mapping[str, Any], *, title: str) -> Notice:
+    promotion = read_part(summary, "promotion")
+    return _write(
+        ("blocked",),
+        f"{title}: the new model of {format_date(summary.get('as_of'))} was held back",
+        f"{PROMOTION['blocked'].meaning} Version {promotion['champion_version']} is in use.",
+        _list(promotion.get("reasons"), most=TOLD_REASONS),
+        _say_what_to_do(PROMOTION["blocked"]),
         _point_to_report(summary),
     )
 
@@ -157,7 +176,7 @@ def _point_to_report(summary: Mapping[str, Any]) -> str:
     return f"The report: {index}" if index else ""
 
 
-def _write(occasion: Occasion, subject: str, *paragraphs: str) -> Notice:
+def _write(occasions: tuple[Occasion, ...], subject: str, *paragraphs: str) -> Notice:
     """A notice of the paragraphs that say something, in spaces that every mail program knows."""
     body = "\n\n".join(part for part in paragraphs if part)
-    return Notice(occasion, subject.replace(SPACE, " "), body.replace(SPACE, " "))
+    return Notice(occasions, subject.replace(SPACE, " "), body.replace(SPACE, " "))

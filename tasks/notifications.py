@@ -29,7 +29,7 @@ def send_notices(notices: Sequence[Notice], *, to: Sequence[Notification]) -> in
     """
     sent = 0
     for notification in to:
-        wanted = [notice for notice in notices if notice.occasion in notification.on]
+        wanted = [notice for notice in notices if set(notice.occasions) & set(notification.on)]
         sent += sum(_send(notice, notification.block) for notice in wanted)
     return sent
 

@@ -35,7 +35,7 @@ def test_a_fault_names_its_source_and_what_to_do() -> None:
         "source 'shop' is odd",
     ]
     (notice,) = tell(drift={"decision": "data_fault", "drifted": [], "reasons": reasons})
-    assert notice.occasion == "data_fault"
+    assert notice.occasions == ("data_fault",)
     assert notice.subject == "Ada's shop: the data to 15 November 2026 look faulty"
     assert notice.body == (
         "What moved looks like a fault in the data rather than like customers.\n\n"
@@ -50,7 +50,7 @@ def test_a_fault_names_its_source_and_what_to_do() -> None:
 def test_changed_customers_are_told_with_the_model_that_is_in_use() -> None:
     drift = {"decision": "retrain", "drifted": [], "reasons": [f"factor {n} moved" for n in range(8)]}
     (weekly,) = tell(drift=drift)
-    assert weekly.occasion == "retrain"
+    assert weekly.occasions == ("retrain",)
     assert weekly.subject == "Ada's shop: customers have changed, as of 15 November 2026"
     assert "- Factor 4 moved.\n- … and 3 more.\n" in weekly.body
     assert "A new model was trained in this run; version 1 is in use now." in weekly.body
@@ -79,15 +79,29 @@ def test_a_first_comparison_that_cannot_be_made_is_left_out() -> None:
     assert "changed segment" not in notice.body
 
 
-def test_a_model_held_back_and_a_fault_are_two_messages() -> None:
-    blocked = {"decision": "blocked", "reasons": ["stability 0.51 (at least 0.75)"], "champion_version": "1"}
-    fault, held = tell(
-        drift={"decision": "data_fault", "drifted": [], "reasons": ["silent"]}, promotion=blocked
+BLOCKED = {"decision": "blocked", "reasons": ["stability 0.51 (at least 0.75)"], "champion_version": "1"}
+
+
+def test_a_model_held_back_by_a_fault_is_one_message() -> None:
+    (notice,) = tell(
+        drift={"decision": "data_fault", "drifted": [], "reasons": ["silent"]}, promotion=BLOCKED
     )
-    assert (fault.occasion, held.occasion) == ("data_fault", "blocked")
-    assert held.subject == "Ada's shop: the new model of 15 November 2026 was held back"
-    assert "- Stability 0.51 (at least 0.75)." in held.body
-    assert "changed segment" not in held.body
+    assert notice.occasions == ("data_fault", "blocked")
+    assert "The week's new model was held back: version 1 is in use.\n\n- Silent." in notice.body
+
+
+def test_a_model_held_back_by_itself_is_told_with_its_reasons() -> None:
+    (notice,) = tell(promotion=BLOCKED)
+    assert notice.occasions == ("blocked",)
+    assert notice.subject == "Ada's shop: the new model of 15 November 2026 was held back"
+    assert "- Stability 0.51 (at least 0.75)." in notice.body
+    assert "changed segment" not in notice.body
+
+
+def test_changed_customers_and_a_new_model_are_two_messages() -> None:
+    promotion = {"decision": "promote", "reasons": ["better"], "champion_version": "7"}
+    told = tell(drift={"decision": "retrain", "drifted": [], "reasons": []}, promotion=promotion)
+    assert [notice.occasions for notice in told] == [("retrain",), ("promote",)]
 
 
 def test_a_failed_run_is_named_with_its_reason_where_there_is_one() -> None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 FAULT = Notice(
     "data_fault", "Shop: the data look faulty", "- Source 'web' is silent.\n\nWhat to do: ask – now."
 )
-FAILED = Notice("failed", "Shop: weekly-retrain did not finish", "Look at the run.")
+FAILED = Notice(("failed",), "Shop: weekly-retrain did not finish", "Look at the run.")
 
 
 def save_webhook(name: str, url: str, **more: Any) -> str:
@@ -40,10 +40,16 @@ def send(*notices: Notice, block: str, on: tuple[Any, ...] = ("data_fault", "fai
 def test_a_webhook_gets_what_it_wants_to_hear_of() -> None:
     with serve_http() as web:
         block = save_webhook("listener", f"{web.url}/hook")
-        assert send(FAULT, FAILED, block=block, on=("failed",)) == 1
+        assert send(FAULT, FAILED, block=block, on=("promote", "failed")) == 1
     (request,) = web.requests
     assert request.path == "/hook"
     assert request.json == {"title": FAILED.subject, "text": FAILED.body}
+
+
+def test_a_message_on_two_occasions_is_sent_once() -> None:
+    with serve_http() as web:
+        assert send(FAULT, block=save_webhook("both", web.url), on=("data_fault", "blocked")) == 1
+    assert len(web.requests) == 1
 
 
 def test_a_mail_goes_to_all_its_recipients() -> None:
