@@ -84,7 +84,7 @@ def describe_failure(*, flow: str, run: str, as_of: date | str | None, reason: s
     parts = (
         f"The run {flow}{day} did not finish.",
         close_sentence(reason),
-        "Nothing of it is to be seen: segments, reports and the model in use are as the last finished run left them.",
+        "Segments, reports and the model in use are as the last run on record left them.",
         f"What to do: have whoever runs Segmentwerk look at the run '{run}' in Prefect. "
         "Once the cause is gone, the same run can be started again; nothing is counted twice.",
     )
@@ -162,7 +162,7 @@ def _describe_moves(migration: Mapping[str, Any]) -> str:
         return ""
     share, common = format_share(migration["moved"]), format_count(migration["common"])
     since = f"{share} of {common} customers changed segment since {format_date(migration['previous_as_of'])}."
-    return since + "\n\n" + _list(migration.get("sentences"), most=TOLD_FLOWS)
+    return f"{since}\n\n{_list(migration.get('sentences'), most=TOLD_FLOWS)}".strip()
 
 
 def _list(sentences: Any, *, most: int) -> str:

@@ -39,7 +39,7 @@ def test_a_run_that_fails_says_why(tmp_path: Path, web: WebSink) -> None:
     (request,) = web.requests
     assert request.json["title"] == "Adas Laden: daily-score did not finish"
     assert "There is no champion yet; run `segmentwerk weekly` first." in request.json["text"]
-    assert "Nothing of it is to be seen" in request.json["text"]
+    assert "as the last run on record left them" in request.json["text"]
 
 
 @flow(name="unlucky", on_failure=[tell_failure], on_crashed=[tell_failure], persist_result=False)

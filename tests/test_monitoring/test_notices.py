@@ -77,6 +77,8 @@ def test_a_first_comparison_that_cannot_be_made_is_left_out() -> None:
     promotion = {"decision": "promote", "reasons": ["better"], "champion_version": "7"}
     (notice,) = tell(promotion=promotion, migration=None)
     assert "changed segment" not in notice.body
+    (quiet,) = tell(promotion=promotion, migration=CALM["migration"] | {"sentences": []})
+    assert "since 8 November 2026.\n\nWhat to do" in quiet.body
 
 
 BLOCKED = {"decision": "blocked", "reasons": ["stability 0.51 (at least 0.75)"], "champion_version": "1"}
@@ -113,6 +115,4 @@ def test_a_failed_run_is_named_with_its_reason_where_there_is_one() -> None:
     )
     assert "'wise-owl' in Prefect" in notice.body
     silent = describe_failure(**given, as_of=None, reason="")
-    assert silent.body.startswith(
-        "The run weekly-retrain did not finish.\n\nNothing of it is to be seen: segments"
-    )
+    assert silent.body.startswith("The run weekly-retrain did not finish.\n\nSegments, reports and")
