@@ -12,7 +12,9 @@ from tasks.notifications import send_notices
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 FAULT = Notice(
-    "data_fault", "Shop: the data look faulty", "- Source 'web' is silent.\n\nWhat to do: ask – now."
+    ("data_fault", "blocked"),
+    "Shop: the data look faulty",
+    "- Source 'web' is silent.\n\nWhat to do: ask – now.",
 )
 FAILED = Notice(("failed",), "Shop: weekly-retrain did not finish", "Look at the run.")
 
