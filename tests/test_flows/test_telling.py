@@ -1,13 +1,19 @@
 """Runs that have something to say tell it: real flows, real blocks, a web server and a mail server on this machine."""
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dying import die
 from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
 from sinks import WebSink, serve_http, serve_smtp
 from test_flows.conftest import CONFIG, write_orders
 
@@ -17,6 +23,8 @@ from tasks.lake import open_lake
 from tasks.mail import Email
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
+TESTS = Path(__file__).parents[1]
+HOUSE = TESTS.parent
 WEBHOOK = '\n[[notifications]]\nblock = "custom-webhook/desk"\n'
 
 
@@ -67,6 +75,25 @@ def test_a_run_that_is_interrupted_is_told_too(tmp_path: Path, web: WebSink) -> 
     with pytest.raises(KeyboardInterrupt):
         fail(config, KeyboardInterrupt())
     assert [request.json["title"] for request in web.requests] == ["Segmentwerk: unlucky did not finish"]
+
+
+@pytest.mark.long
+def test_a_run_whose_process_is_killed_is_told_by_who_had_started_it(tmp_path: Path, web: WebSink) -> None:
+    config = str(write_orders(tmp_path, config=CONFIG + WEBHOOK))
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(
+            client.create_flow(die), name="doomed", path=str(TESTS), entrypoint="dying.py:die"
+        )
+        run = client.create_flow_run_from_deployment(deployment, parameters={"config": config})
+    here = {
+        "PREFECT_API_URL": PREFECT_API_URL.value(),
+        "PYTHONPATH": os.pathsep.join((str(HOUSE), str(TESTS))),
+    }
+    command = [sys.executable, "-m", "prefect", "flow-run", "execute", str(run.id)]
+    subprocess.run(command, env={**os.environ, **here}, check=False, capture_output=True, timeout=300)
+    (request,) = web.requests
+    assert request.json["title"] == "Segmentwerk: doomed did not finish"
+    assert f"the run '{run.name}' in Prefect" in request.json["text"]
 
 
 def test_a_configuration_that_cannot_be_read_tells_nobody_and_says_so(
