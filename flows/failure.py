@@ -9,7 +9,7 @@ from prefect.exceptions import MissingResult
 from prefect.flows import Flow
 
 from flows.settings import ConfigError, load_settings
-from models.masking import mask_name
+from models.masking import mask_text
 from monitoring.notices import describe_failure
 from tasks.logs import get_logger
 from tasks.notifications import send_notices
@@ -44,4 +44,4 @@ def read_reason(state: State[Any]) -> str:
     # What another error caused repeats its words.
     if not isinstance(error, Exception) or not own or error.__cause__ is not None:
         return ""
-    return mask_name(" ".join(str(error).split()))
+    return mask_text(str(error))

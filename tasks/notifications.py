@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.masking import mask_name
+from models.masking import mask_text
 from monitoring.notices import Notice, Notification
 from tasks.logs import get_logger
 
 if TYPE_CHECKING:
     from prefect.blocks.abstract import NotificationBlock
 
-_ADDRESS = re.compile(r"\w+://\S+")
 _SHORTEST_SECRET = 4
 
 
@@ -43,10 +41,8 @@ def _send(notice: Notice, name: str) -> bool:
     except Exception as error:  # a message is worth less than the run it tells of
         # Apprise's own words are beside the error, not in it.
         said = str(getattr(error, "log", error)) or type(error).__name__
-        told = _hide_secrets(" ".join(said.split()), block)
-        get_logger().warning(
-            "the message '%s' could not be sent through %s: %s", notice.subject, name, told
-        )  # fmt: skip
+        told = _hide_secrets(said, block)
+        get_logger().warning("'%s' could not be sent through %s: %s", notice.subject, name, told)
         return False
     get_logger().info("sent '%s' through %s", notice.subject, name)
     return True
@@ -78,7 +74,7 @@ def _hide_secrets(text: str, block: NotificationBlock | None) -> str:
     """What went wrong, without addresses and without the block's secrets: a webhook's address is a password."""
     for secret in _list_secrets(block) if block is not None else ():
         text = text.replace(secret, "***")
-    return mask_name(_ADDRESS.sub("<address>", text))
+    return mask_text(text)
 
 
 def _list_secrets(block: NotificationBlock) -> Iterator[str]:

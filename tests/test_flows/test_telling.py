@@ -61,13 +61,13 @@ def test_words_of_other_errors_are_not_passed_on(tmp_path: Path, web: WebSink) -
     config = str(write_orders(tmp_path, config=CONFIG + WEBHOOK))
     row = ValueError("cannot read Ada Lovelace")
     passed_on = SourceError(f"sources.shop: {row}")
-    own = SourceError("sources.shop: ada@example.org is no file")
+    own = SourceError("sources.shop: s3://me:secret@bucket/a.csv by ada@example.org is no file")
     for error, cause in ((row, None), (passed_on, row), (own, None)):
         with pytest.raises(type(error)):
             fail(config, error, cause)
     assert len(web.requests) == 3
     assert not [request for request in web.requests if b"Lovelace" in request.body]
-    assert "Sources.shop: <e-mail> is no file." in web.requests[2].json["text"]
+    assert "Sources.shop: <address> by <e-mail> is no file." in web.requests[2].json["text"]
 
 
 def test_a_run_that_is_interrupted_is_told_too(tmp_path: Path, web: WebSink) -> None:
