@@ -7,12 +7,17 @@ from typing import Any
 
 from prefect import flow
 
+from flows.failure import tell_failure
 from flows.settings import load_settings
 from models.retraining import find_retraining
+from monitoring.notices import list_notices
+from tasks.artifacts import publish_artifacts
+from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
+from tasks.notifications import send_notices
 from tasks.progress import Stopwatch
 from tasks.promotion import check_population, load_current_champion, settle_promotions
 from tasks.registry import open_registry, require_factors
@@ -22,7 +27,7 @@ from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
 
 
-@flow(name="daily-score", persist_result=False)
+@flow(name="daily-score", persist_result=False, on_failure=[tell_failure], on_crashed=[tell_failure])
 def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> dict[str, Any]:
     """Ingest, compute factors, score with the champion, check drift, and ask for a retrain that is due.
 
@@ -81,4 +86,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
         }
         lake.commit(run, summary)
     request_retrain(request, home=settings.home, config=config)
+    show_lineage(summary, home=settings.home, sources=settings.sources)
+    publish_artifacts(summary, currency=settings.currency)
+    send_notices(list_notices(summary, title=settings.report.title), to=settings.notifications)
     return summary

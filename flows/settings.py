@@ -36,6 +36,7 @@ from models.training_settings import TrainingSettings
 from monitoring.drift_settings import DriftSettings
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.power import Design
+from monitoring.notices import Notification
 from tasks.destinations import Export
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
@@ -157,6 +158,7 @@ class Settings(BaseSettings):
     segments: SegmentSettings = SegmentSettings()
     campaigns: tuple[PlannedCampaign, ...] = ()
     exports: tuple[Export, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     base: str = Field(default=".", exclude=True)
 
     @classmethod

@@ -7,15 +7,20 @@ from typing import Any
 
 from prefect import flow
 
+from flows.failure import tell_failure
 from flows.settings import load_settings
 from models.retraining import MEANINGS, Cause
+from monitoring.notices import list_notices
 from tasks.approval import seek_approval
+from tasks.artifacts import publish_artifacts
+from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
 from tasks.experiments import measure_campaigns
 from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.migration import trace_migration
+from tasks.notifications import send_notices
 from tasks.progress import Stopwatch
 from tasks.promotion import (
     check_population,
@@ -33,7 +38,7 @@ from tasks.snapshots import read_snapshot
 from tasks.training import train_challenger
 
 
-@flow(name="weekly-retrain", persist_result=False)
+@flow(name="weekly-retrain", persist_result=False, on_failure=[tell_failure], on_crashed=[tell_failure])
 def weekly_retrain(
     config: str = "segmentwerk.toml", as_of: date | None = None, cause: Cause = "hand"
 ) -> dict[str, Any]:
@@ -126,4 +131,7 @@ def weekly_retrain(
             lake.commit(run, summary)
             settle_promotions(lake, registry)
             show_reports(report)
+    show_lineage(summary, home=settings.home, sources=settings.sources)
+    publish_artifacts(summary, currency=settings.currency)
+    send_notices(list_notices(summary, title=settings.report.title), to=settings.notifications)
     return summary

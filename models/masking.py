@@ -13,6 +13,7 @@ EMAIL = r"[A-Za-z0-9._%+\-]+(?:@|%40)[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
 PHONE = r"(?:\+|%2[Bb])\d[\d ()/.\-]{6,}\d"
 # Without a country code only a number that is written like one: a bare run of digits may be an order or a product.
 NATIONAL_PHONE = r"^\s*(?:\(?0\d{1,5}\)?[ /\-]\d[\d \-]{4,}\d|\(?\d{3}\)?[ .\-]\d{3}[ .\-]\d{4})\s*$"
+URI = r"\b\w+://\S+"
 
 
 # An address or a number with its country has one of these in it …
@@ -66,6 +67,12 @@ def mask_whole(value: str) -> str:
 def mask_name(name: str) -> str:
     """The name of a column, or its type, in which e-mail addresses and phone numbers are replaced."""
     return re.sub(f"{PHONE}|{NATIONAL_PHONE}", "<phone>", re.sub(EMAIL, "<e-mail>", name))
+
+
+def mask_text(text: str) -> str:
+    """A text for people, on one line, in which e-mail addresses, phone numbers and URIs (which may hold a password)
+    are replaced."""
+    return mask_name(re.sub(URI, "<address>", " ".join(text.split())))
 
 
 def mask_value(text: str, value: str, *, kind: str) -> str:

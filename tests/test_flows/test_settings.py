@@ -89,6 +89,12 @@ def test_the_configuration_that_comes_along_loads() -> None:
             '[segments]\nnames = { 1 = "A", 3 = "A " }',
             "segments.names: two segments are called 'A'; each",
         ),
+        (
+            "",
+            '[[notifications]]\nblock = "email/lead"\non = ["drift"]',
+            "notifications.1.on.0 = 'drift': Input should be 'data_fault', 'retrain', 'promote', ",
+        ),
+        ("", '[[notifications]]\nblock = "marketing"', "notifications.1.block = 'marketing': "),
         ("currency = EUR", "", "not valid TOML: "),
     ],
 )
@@ -199,3 +205,12 @@ control_share = 0.4
 """
     experiment = load_settings(write(tmp_path, tail=campaign)).experiment
     assert (experiment.control_share, experiment.alpha) == (0.4, 0.1)
+
+
+def test_whoever_is_to_be_told_is_told_of_everything_unless_they_say_of_what(tmp_path: Path) -> None:
+    sections = (
+        '[[notifications]]\nblock = "email/it"\n[[notifications]]\nblock = "email/lead"\non = ["promote"]'
+    )
+    everything, one = load_settings(write(tmp_path, tail=sections)).notifications
+    assert everything.on == ("data_fault", "retrain", "promote", "blocked", "failed")
+    assert one.on == ("promote",)

@@ -1,0 +1,86 @@
+"""Messages to people, through Prefect's notification blocks. One that cannot be sent never fails a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from models.masking import mask_text
+from monitoring.notices import Notice, Notification
+from tasks.logs import get_logger
+
+if TYPE_CHECKING:
+    from prefect.blocks.abstract import NotificationBlock
+
+_SHORTEST_SECRET = 4
+
+
+@task(name="send notices", cache_policy=NO_CACHE, persist_result=False)
+def send_notices(notices: Sequence[Notice], *, to: Sequence[Notification]) -> int:
+    """Send every message to whoever wants to hear of its occasion.
+
+    Returns:
+        how many were sent. What cannot be sent is logged, without the secrets of its block, and let go.
+    """
+    sent = 0
+    for notification in to:
+        wanted = [notice for notice in notices if set(notice.occasions) & set(notification.on)]
+        sent += sum(_send(notice, notification.block) for notice in wanted)
+    return sent
+
+
+def _send(notice: Notice, name: str) -> bool:
+    block: Any = None  # Prefect declares `notify` as a coroutine, which it is only where an event loop runs
+    try:
+        block = load_block(name)
+        with block.raise_on_failure():
+            block.notify(notice.body, subject=notice.subject)
+    except Exception as error:  # a message is worth less than the run it tells of
+        # Apprise's own words are beside the error, not in it.
+        said = str(getattr(error, "log", error)) or type(error).__name__
+        told = _hide_secrets(said, block)
+        get_logger().warning("'%s' could not be sent through %s: %s", notice.subject, name, told)
+        return False
+    get_logger().info("sent '%s' through %s", notice.subject, name)
+    return True
+
+
+def load_block(name: str) -> NotificationBlock:
+    """A notification block by `type/name`.
+
+    Raises:
+        ValueError: Prefect has no such block.
+        TypeError: it is no notification block.
+    """
+    # A block's type must have been imported before one can be loaded.
+    import prefect.blocks.notifications  # noqa: F401
+    from prefect.blocks.abstract import NotificationBlock
+    from prefect.blocks.core import Block
+
+    import tasks.mail  # noqa: F401
+
+    block = Block.load(name)
+    if not isinstance(block, NotificationBlock):
+        raise TypeError(
+            f"{name} is a {type(block).__name__}, which sends no messages; see docs/notifications.md"
+        )
+    return block
+
+
+def _hide_secrets(text: str, block: NotificationBlock | None) -> str:
+    """What went wrong, without addresses and without the block's secrets: a webhook's address is a password."""
+    for secret in _list_secrets(block) if block is not None else ():
+        text = text.replace(secret, "***")
+    return mask_text(text)
+
+
+def _list_secrets(block: NotificationBlock) -> Iterator[str]:
+    for field in type(block).model_fields:
+        value = getattr(block, field)
+        secret = value.get_secret_value() if hasattr(value, "get_secret_value") else ""
+        for part in secret.values() if isinstance(secret, dict) else (secret,):
+            if len(str(part)) >= _SHORTEST_SECRET:
+                yield str(part)
