@@ -7,11 +7,13 @@ import os
 import platform
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.drift import ALARMS_MAX, DETECTED_MIN, RETRAINS_MAX, SHOPS, WATCHED_MAX, watch_shops
 from benchmarks.features import MEMORY, Contest, measure_features
 from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
@@ -46,6 +48,7 @@ PARTS = (
     "retraining-same-data",
     "retraining-online-retail",
     "retraining-stale",
+    "drift",
 )
 
 
@@ -231,6 +234,29 @@ def _show_stale(_folder: Path, options: argparse.Namespace, out: Console) -> Non
     )
 
 
+def _show_drift(_folder: Path, options: argparse.Namespace, out: Console) -> None:
+    quiet: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    for shop in watch_shops(shops=options.drift_shops):
+        quiet.update(shop.quiet)
+        seen.update(shop.seen)
+        tried.update(shop.tried)
+        out.print(f"shop {shop.seed}: {shop.quiet}, {shop.seen}")
+    weeks = quiet.total()
+    table = start_table(f"drift in {options.drift_shops} shops")
+    for column in ("decision or change", "measured", "aim"):
+        table.add_column(column)
+    table.add_row("watch, nothing changed", f"{quiet['watch'] / weeks:.1%}", f"≤ {WATCHED_MAX:.0%}")
+    table.add_row("retrain, nothing changed", f"{quiet['retrain'] / weeks:.1%}", f"≤ {RETRAINS_MAX:.0%}")
+    alarms = quiet["retrain"] + quiet["data_fault"]
+    table.add_row("retrain or data fault, nothing changed", f"{alarms / weeks:.1%}", f"≤ {ALARMS_MAX:.0%}")
+    for change, times in tried.items():
+        found = f"{seen[change]} of {times} within two weeks"
+        table.add_row(change, found, f"≥ {DETECTED_MIN:.0%}")
+    out.print(table)
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -244,6 +270,7 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "retraining-same-data": _show_same_data,
     "retraining-online-retail": _show_week_later,
     "retraining-stale": _show_stale,
+    "drift": _show_drift,
 }
 
 
@@ -286,6 +313,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument(
         "--retrained-seeds", type=int, default=RETRAINED_SEEDS, help="shops of 'retraining-same-data'"
     )
+    parser.add_argument("--drift-shops", type=int, default=SHOPS, help="shops of 'drift'")
     parser.add_argument("--stale-seeds", type=int, default=STALE_SEEDS, help="runs of 'retraining-stale'")
     parser.add_argument(
         "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"

@@ -91,7 +91,10 @@ def train_week(config: Path, day: date, file: Path) -> None:
             as_of=day, settings=settings.training, experiment=settings.experiment,
         )  # fmt: skip
         reference = read_snapshot(lake, champion)
-        drift = watch_drift.fn(reference, factors, faults=[], settings=settings.drift)
+        drift = watch_drift.fn(
+            lake, champion, reference, factors, as_of=day, timezone=settings.timezone, faults=[],
+            settings=settings.drift, churn_days=settings.measurement.churn_days,
+        )  # fmt: skip
     file.write_bytes(pickle.dumps(Week(day, factors, history, drift, challenger)))
 
 

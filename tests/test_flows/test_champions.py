@@ -180,7 +180,10 @@ def contest(weekly_shop: Any) -> Contest:
     factors = read_snapshot(lake, other)
     assert factors is not None
     history = compute_history.fn(lake, as_of=LAST, days=90, consent_default=True)
-    drift = watch_drift.fn(read_snapshot(lake, champion), factors, faults=[], settings=DriftSettings())
+    drift = watch_drift.fn(
+        lake, champion, read_snapshot(lake, champion), factors, as_of=NEXT, timezone="Europe/Berlin", faults=[],
+        settings=DriftSettings(), churn_days=60,
+    )  # fmt: skip
     assert other.gates is not None
     sound = replace(other.gates, admissible=True, reason=None)
     challenger = replace(name_challenger(other, version="2"), gates=sound, snapshot_id="of next week")

@@ -14,7 +14,7 @@ from test_flows.conftest import Answer, write_orders
 
 COMMANDS = (
     "demo", "init", "check", "ingest", "weekly", "score", "drift", "plan", "measure", "segments", "models",
-    "rollback", "forget", "export", "report",
+    "rollback", "forget", "export", "report", "deploy", "doctor", "ui",
 )  # fmt: skip
 EXPORTS = """
 [[exports]]

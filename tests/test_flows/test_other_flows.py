@@ -37,6 +37,24 @@ def test_daily_score_places_every_customer_with_the_champion(shop_copy: Any) -> 
     assert scored["customer_id"].is_unique
 
 
+def test_a_lost_column_is_a_fault_of_the_data_and_the_daily_run_finishes_without_that_source(
+    shop_copy: Any,
+) -> None:
+    from flows.daily_score import daily_score
+
+    folder = shop_copy.config.parent / "inbox" / "offline"
+    newest = max(folder.glob("*.csv"))
+    header, *rows = newest.read_text(encoding="utf-8").splitlines()
+    changed = header.replace(header.split(",")[0], "renamed", 1)
+    (folder / "9999-01-01.csv").write_text("\n".join([changed, *rows]) + "\n", encoding="utf-8")
+    summary = daily_score(config=str(shop_copy.config), as_of=LAST)
+    assert summary["drift"]["decision"] == "data_fault"
+    assert summary["drift"]["reasons"][0].startswith("source 'offline' has lost a column")
+    assert not summary["retraining"]["due"]
+    weeks = open_lake(str(shop_copy.home)).table("week_profiles").to_pandas()
+    assert weeks.set_index("as_of")["decision"].loc[LAST] == "data_fault"
+
+
 def test_measure_campaign_is_the_weeks_own_result(weekly_shop: Any) -> None:
     from flows.measure_campaign import measure_campaign
 
