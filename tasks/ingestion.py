@@ -131,6 +131,7 @@ def _stage_new(
     _prepare_money(lake, staging, source)
     report(f"reading {source.name}")
     count, total = intake.by_source[source.name], 0
+    had_fitted = source.name in ledger.columns
     taken = []
     for delivery in waiting:
         known = ledger.columns.get(source.name, {})
@@ -142,7 +143,7 @@ def _stage_new(
             )  # fmt: skip
         except SchemaBreakError as broken:
             # A mapping that has never fitted is a mistake in the configuration; one that did is news of the source.
-            if not known:
+            if not had_fitted:
                 raise
             intake.schema_breaks[source.name] = str(broken)
             break
