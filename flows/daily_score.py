@@ -44,7 +44,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
         with clock.stage("ingest"):
             intake = ingest_sources(lake, settings.sources, base=settings.base, rules=settings.shop_rules())
             update_rollups(lake, intake.changes, timezone=settings.timezone)
-            faults = check_sources(lake, intake, as_of=day, timezone=settings.timezone)
+            sources = check_sources(lake, intake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
             factors = compute_features(
                 lake,
@@ -62,7 +62,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             )  # fmt: skip
         with clock.stage("drift"):
             drift = watch_drift(
-                lake, champion, reference, factors, as_of=day, timezone=settings.timezone, faults=faults,
+                lake, champion, reference, factors, as_of=day, sources=sources,
                 settings=settings.drift, churn_days=settings.measurement.churn_days,
             )  # fmt: skip
             record_week(lake, drift, scored)

@@ -62,7 +62,7 @@ def weekly_retrain(
         with clock.stage("ingest"):
             intake = ingest_sources(lake, settings.sources, base=settings.base, rules=settings.shop_rules())
             update_rollups(lake, intake.changes, timezone=settings.timezone)
-            faults = check_sources(lake, intake, as_of=day, timezone=settings.timezone)
+            sources = check_sources(lake, intake, as_of=day, timezone=settings.timezone)
         with clock.stage("features"):
             consent, own = settings.features.consent_default, settings.features.factors
             factors = compute_features(lake, as_of=day, consent_default=consent, own=own)
@@ -76,7 +76,7 @@ def weekly_retrain(
             reference = read_snapshot(lake, champion)
             check_population(reference, factors, least=settings.promotion.population_min)
             drift = watch_drift(
-                lake, champion, reference, factors, as_of=day, timezone=settings.timezone, faults=faults,
+                lake, champion, reference, factors, as_of=day, sources=sources,
                 settings=settings.drift, churn_days=settings.measurement.churn_days,
             )  # fmt: skip
         with clock.stage("training"):

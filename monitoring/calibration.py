@@ -8,7 +8,7 @@ So the limits hold for the maximum over all watchers, however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -62,8 +62,8 @@ class Surprise:
             measure), `usual`, `before` and `after` (what the watcher read, NaN where that is no number), `against`
             (`week` or `training`), `since` (the day compared with).
         limits: for the largest score.
-        timeline: the largest score of each past week (`as_of`, `score`) as they were before they were on record, with
-            the present week last.
+        timeline: the largest score of each past week (`as_of`, `score`), by a yardstick made of the others; the present
+            week is the last.
     """
 
     changes: pd.DataFrame
@@ -146,6 +146,17 @@ def measure_surprise(
         }
     )
     return Surprise(merged, limits, timeline)
+
+
+def choose_weekly(days: Iterable[date], *, before: date) -> list[date]:
+    """Of each week counted back from a day, the one day on record that is nearest to whole weeks before it."""
+    nearest: dict[int, date] = {}
+    for day in sorted(days):
+        weeks = _count_weeks(day, before)
+        other = nearest.setdefault(weeks, day)
+        if abs((before - day).days - WEEK * weeks) < abs((before - other).days - WEEK * weeks):
+            nearest[weeks] = day
+    return sorted(day for weeks, day in nearest.items() if weeks >= 1)
 
 
 class _Yardstick:

@@ -115,7 +115,9 @@ class WatchedWeeks:
         return found
 
     def _compare_rows(self, a: Any, b: Any) -> pd.DataFrame:
-        then, now = (np.log1p(self._rows.iloc[side].fillna(0.0)).reset_index(drop=True) for side in (b, a))
+        # A source that one of the weeks knows nothing of is new, occasional or dead, which is not for drift to say.
+        known = self._rows.where(self._rows > 0).transform(np.log)
+        then, now = (known.iloc[side].reset_index(drop=True) for side in (b, a))
         return (now - then).abs().add_prefix("source:")
 
     def _compare_mix(self, a: Any, b: Any) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -25,13 +25,19 @@ from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.registry import LoadedModel
 from tasks.scoring import Scored
-from tasks.weeks import RecordedWeek, profile_now, read_weeks, store_week
+from tasks.weeks import profile_now, read_record, read_week, store_week
 
 WEEKS_WATCHED = 9
-
-
 BROKEN = ("retrain", "data_fault")
 """Decisions after which a week is nothing to compare others with."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSources:
+    """What the sources have delivered in a week: what is wrong with it, and events by source."""
+
+    faults: tuple[FeedFinding, ...]
+    rows: pd.Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +96,38 @@ class DriftWatch:
         return pd.concat(parts[:most], ignore_index=True) if parts else pd.DataFrame()
 
     def to_dict(self) -> dict[str, Any]:
-        told: dict[str, Any] = {
+        return {
             "decision": self.decision.decision,
             "drifted": list(self.decision.drifted),
             "reasons": list(self.decision.reasons),
+            "surprise": _tell_surprise(self.surprise),
         }
-        if self.surprise is None:
-            return told | {"score": None, "reason": "too few weeks are on record to say what is usual"}
-        limits = self.surprise.limits
-        return told | {
-            "score": self.surprise.score,
-            "watch_from": limits.watch,
-            "retrain_from": limits.retrain,
-            "past_weeks": limits.weeks,
-        }
+
+
+def _tell_surprise(surprise: Surprise | None) -> dict[str, Any]:
+    if surprise is None:
+        return {"score": None, "reason": "too few weeks are on record to say what is usual"}
+    limits = surprise.limits
+    return {
+        "score": surprise.score,
+        "watch_from": limits.watch,
+        "retrain_from": limits.retrain,
+        "past_weeks": limits.weeks,
+    }
 
 
 @task(name="check sources", cache_policy=NO_CACHE, persist_result=False)
-def check_sources(lake: Lake, intake: Intake, *, as_of: date, timezone: str) -> list[FeedFinding]:
-    """Sources that lost a column, fell silent, came twice or changed their unit this week."""
-    findings = [
+def check_sources(lake: Lake, intake: Intake, *, as_of: date, timezone: str) -> CheckedSources:
+    """Find sources that lost a column, fell silent, came twice or changed their unit this week."""
+    breaks = tuple(
         FeedFinding(name, "schema_break", f"source '{name}' has lost a column, and was left aside: {reason}")
         for name, reason in intake.schema_breaks.items()
-    ]
-    findings += check_feeds(count_weeks(lake, as_of=as_of, timezone=timezone), as_of=as_of)
-    for finding in findings:
-        get_logger().warning(finding.sentence)
-    return findings
+    )
+    weekly = count_weeks(lake, as_of=as_of, timezone=timezone)
+    faults = breaks + check_feeds(weekly, as_of=as_of)
+    for fault in faults:
+        get_logger().warning(fault.sentence)
+    return CheckedSources(faults, weekly[weekly["week"] == as_of].set_index("source")["rows"])
 
 
 def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
@@ -147,8 +158,7 @@ def watch_drift(
     factors: pd.DataFrame,
     *,
     as_of: date,
-    timezone: str,
-    faults: Sequence[FeedFinding],
+    sources: CheckedSources,
     settings: DriftSettings,
     churn_days: int,
 ) -> DriftWatch:
@@ -156,26 +166,27 @@ def watch_drift(
 
     `reference` holds the factors the champion was trained on; both are None where there is no champion.
     """
-    weekly = count_weeks(lake, as_of=as_of, timezone=timezone)
-    rows = weekly[weekly["week"] == as_of].set_index("source")["rows"]
-    profile = profile_now(lake, factors, as_of=as_of, rows=rows, churn_days=churn_days)
+    profile = profile_now(lake, factors, as_of=as_of, rows=sources.rows, churn_days=churn_days)
     if champion is not None:
         profile = profile.place(champion.segmenter.assign(factors), model_version=champion.version)
-    past = read_weeks(lake, before=as_of, most=settings.weeks_max)
+    record = read_record(lake, before=as_of, most=settings.weeks_max)
     measurement = None if reference is None else measure_drift(reference, factors, settings=settings, seed=0)
-    training = _find_training(past, champion, reference)
+    training = _find_training(lake, champion, reference)
     surprise = measure_surprise(
         profile,
-        [week.profile for week in past],
+        record.weeks,
         reference=training,
-        broken={week.profile.as_of for week in past if week.decision in BROKEN},
+        broken=[day for day, decided in record.decisions.items() if decided in BROKEN],
         watch_at=settings.watch_at,
         retrain_at=settings.retrain_at,
         weeks_min=settings.weeks_min,
         ignored=settings.ignored,
     )
     decision = decide_drift(
-        measurement, data_faults=[f.sentence for f in faults], settings=settings, surprise=surprise
+        measurement,
+        data_faults=[fault.sentence for fault in sources.faults],
+        settings=settings,
+        surprise=surprise,
     )
     get_logger().info("drift: %s", decision.decision)
     return DriftWatch(decision, measurement, surprise, profile, training)
@@ -189,11 +200,10 @@ def record_week(lake: Lake, drift: DriftWatch, scored: Scored) -> None:
 
 
 def _find_training(
-    past: Sequence[RecordedWeek], champion: LoadedModel | None, reference: pd.DataFrame | None
+    lake: Lake, champion: LoadedModel | None, reference: pd.DataFrame | None
 ) -> WeekProfile | None:
     """The week the champion was trained on: as it is on record, else from the rows of the training."""
     if champion is None or reference is None:
         return None
     trained_on = date.fromisoformat(champion.tags["as_of"])
-    recorded = [week.profile for week in past if week.profile.as_of == trained_on]
-    return recorded[0] if recorded else profile_week(reference, as_of=trained_on)
+    return read_week(lake, trained_on) or profile_week(reference, as_of=trained_on)

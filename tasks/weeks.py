@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -11,6 +12,7 @@ import pyarrow
 from ibis import _
 
 from models.factors import CUSTOMER_INITIATED
+from monitoring.calibration import choose_weekly
 from monitoring.week_profiles import (
     ACTIVITY_SUMS,
     MONTH,
@@ -33,11 +35,16 @@ _SCHEMA = pyarrow.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedWeek:
-    """A week's profile, and what was decided about drift then."""
+class WeekRecord:
+    """What is on record before a day.
 
-    profile: WeekProfile
-    decision: str
+    Attributes:
+        weeks: the profiles one week apart, counted back from that day, oldest first.
+        decisions: what was decided about drift, by day, of every run.
+    """
+
+    weeks: tuple[WeekProfile, ...]
+    decisions: Mapping[date, str]
 
 
 def profile_now(
@@ -59,18 +66,34 @@ def profile_now(
     return profile_week(factors, as_of=as_of, levels=levels, rows=rows)
 
 
-def read_weeks(lake: Lake, *, before: date, most: int) -> list[RecordedWeek]:
-    """The weeks on record from the last `most` weeks before a day, oldest first."""
+def read_record(lake: Lake, *, before: date, most: int) -> WeekRecord:
+    """What the last `most` weeks before a day have left.
+
+    Daily runs leave a profile a day; a week is represented once, or days that share six of seven would count as seven
+    weeks.
+    """
     if not lake.has("week_profiles"):
-        return []
+        return WeekRecord((), {})
     table = lake.table("week_profiles")
     first = before - timedelta(weeks=most)
-    rows = table.filter((table.as_of < ibis.literal(before)) & (table.as_of >= ibis.literal(first)))
+    recent = table.filter((table.as_of < ibis.literal(before)) & (table.as_of >= ibis.literal(first)))
+    decided = recent.select("as_of", "decision").order_by("as_of").to_pyarrow().to_pylist()
+    decisions = {row["as_of"]: row["decision"] for row in decided}
+    chosen = recent.filter(recent.as_of.isin(choose_weekly(decisions, before=before)))
+    return WeekRecord(tuple(_read_profiles(chosen)), decisions)
+
+
+def read_week(lake: Lake, day: date) -> WeekProfile | None:
+    """The profile on record of a day; None where there is none."""
+    if not lake.has("week_profiles"):
+        return None
+    table = lake.table("week_profiles")
+    return next(iter(_read_profiles(table.filter(table.as_of == ibis.literal(day)))), None)
+
+
+def _read_profiles(rows: ibis.Table) -> list[WeekProfile]:
     return [
-        RecordedWeek(
-            read_profile(row["profile"], as_of=row["as_of"], model_version=row["model_version"]),
-            row["decision"],
-        )
+        read_profile(row["profile"], as_of=row["as_of"], model_version=row["model_version"])
         for row in rows.order_by("as_of").to_pyarrow().to_pylist()
     ]
 

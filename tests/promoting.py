@@ -18,7 +18,7 @@ import pandas as pd
 from flows.settings import Settings, load_settings
 from models.simulation.shop import Shop, simulate_shop
 from tasks.decisions import ROLLBACK
-from tasks.drift import DriftWatch, watch_drift
+from tasks.drift import CheckedSources, DriftWatch, watch_drift
 from tasks.features import History, compute_features, compute_history, read_newest_features
 from tasks.lake import begin_run, write_lake
 from tasks.migration import trace_migration
@@ -92,7 +92,8 @@ def train_week(config: Path, day: date, file: Path) -> None:
         )  # fmt: skip
         reference = read_snapshot(lake, champion)
         drift = watch_drift.fn(
-            lake, champion, reference, factors, as_of=day, timezone=settings.timezone, faults=[],
+            lake, champion, reference, factors, as_of=day,
+            sources=CheckedSources((), pd.Series(dtype=float)),
             settings=settings.drift, churn_days=settings.measurement.churn_days,
         )  # fmt: skip
     file.write_bytes(pickle.dumps(Week(day, factors, history, drift, challenger)))

@@ -14,7 +14,7 @@ from models.lineage import Lineage
 from models.promotion import GateValues, PromotionSettings
 from monitoring.drift_settings import DriftSettings
 from tasks.decisions import list_promotions, record_promotion
-from tasks.drift import DriftWatch, watch_drift
+from tasks.drift import CheckedSources, DriftWatch, watch_drift
 from tasks.features import History, compute_history
 from tasks.lake import Lake, begin_run, open_lake, write_lake
 from tasks.promotion import Promotion, Verdict, judge_challenger, revert_promotion
@@ -181,7 +181,8 @@ def contest(weekly_shop: Any) -> Contest:
     assert factors is not None
     history = compute_history.fn(lake, as_of=LAST, days=90, consent_default=True)
     drift = watch_drift.fn(
-        lake, champion, read_snapshot(lake, champion), factors, as_of=NEXT, timezone="Europe/Berlin", faults=[],
+        lake, champion, read_snapshot(lake, champion), factors, as_of=NEXT,
+        sources=CheckedSources((), pd.Series(dtype=float)),
         settings=DriftSettings(), churn_days=60,
     )  # fmt: skip
     assert other.gates is not None

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.calibration import Surprise, measure_surprise
+from monitoring.calibration import Surprise, choose_weekly, measure_surprise
 from monitoring.comparison import DriftMeasurement
 from monitoring.drift import decide_drift
 from monitoring.drift_settings import DriftSettings
-from monitoring.week_profiles import WeekProfile
-from tests.test_monitoring.drifting import day_of, profile_of
+from monitoring.week_profiles import WeekProfile, profile_week
+from tests.test_monitoring.drifting import day_of, draw_week, profile_of
 
 SETTINGS = DriftSettings()
 COMPARED = DriftMeasurement(pd.DataFrame(), None)
@@ -157,6 +157,29 @@ def test_last_years_season_explains_what_the_training_does_not() -> None:
     alone = without.changes.set_index("watcher")
     assert training["change"].reindex(["visits_7d"]).fillna(0.0).max() < 0.3
     assert alone.loc["visits_7d", "change"] > 0.7
+
+
+def test_a_source_that_one_of_the_weeks_does_not_have_is_no_change_of_customers() -> None:
+    now = profile_of(LEARNT)
+    joined = replace(now, rows=pd.concat([now.rows, pd.Series({"app": 5000.0})]))
+    assert "source:app" not in set(surprise_of(joined).changes["watcher"])
+
+
+def test_a_training_known_by_its_rows_alone_is_compared_in_its_factors_alone() -> None:
+    """A champion may be older than the record of weeks: then nothing is known of the deliveries of that week."""
+    trained = profile_week(draw_week(0), as_of=day_of(0))
+    surprise = surprise_of(profile_of(LEARNT), past=quiet_weeks(LEARNT)[5:], reference=trained)
+    training = surprise.changes[surprise.changes["against"] == "training"]["watcher"]
+    assert not training.str.startswith(("kpi:", "source:")).any()
+    assert decision_of(surprise) != "retrain"
+
+
+def test_days_of_a_daily_run_count_as_weeks_once() -> None:
+    days = [day_of(10) - timedelta(days=n) for n in range(1, 36)]
+    assert choose_weekly(days, before=day_of(10)) == [day_of(week) for week in (5, 6, 7, 8, 9)]
+    assert choose_weekly([day_of(8) + timedelta(days=2)], before=day_of(10)) == [
+        day_of(8) + timedelta(days=2)
+    ]
 
 
 def test_too_few_weeks_say_nothing() -> None:
