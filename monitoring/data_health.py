@@ -20,6 +20,8 @@ DEAD_SHARE = 0.05
 DOUBLED_RATIO = 1.9
 BEYOND_RANGE = 1.25
 UNIT_RATIO = 20.0
+REPEATED_SHARE = 0.4
+REPEATED_MORE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ def check_feeds(weekly: pd.DataFrame, *, as_of: date) -> tuple[FeedFinding, ...]
     """Compare each source's latest week with the median of up to eight weeks before.
 
     - `dead_feed`: fewer than 5 % of the usual rows.
-    - `doubled_import`: more than 1.9 times the usual rows, and 1.25 times more than in any of these weeks.
+    - `doubled_import`: more than 1.9 times the usual rows, and 1.25 times more than in any of these weeks; or at least
+      40 % of the rows say what another one says under another id, where the week before it was 30 points less.
     - `unit_change`: the mean value is 20 times what it used to be, or a twentieth.
 
     A source is judged once it has delivered regularly: at least 20 rows a week (median) and in three quarters
@@ -44,7 +47,8 @@ def check_feeds(weekly: pd.DataFrame, *, as_of: date) -> tuple[FeedFinding, ...]
 
     Args:
         weekly: a row a source and week: `source`, `week` (any day of it), `rows`, and optionally `mean_value`
-            (null where the week has no values). Weeks are the seven days up to `as_of` and back from there;
+            (null where the week has no values) and `repeated` (share of rows that are another one's likeness; null
+            where it was not counted). Weeks are the seven days up to `as_of` and back from there;
             one that is not there had no rows.
         as_of: last day of the latest week; later rows are not looked at.
 
@@ -73,6 +77,8 @@ def _check_feed(source: str, weeks: pd.DataFrame) -> list[FeedFinding]:
     if now > DOUBLED_RATIO * usual and now > BEYOND_RANGE * most:
         sentence = f"source '{source}' may have been imported twice: {against}, {most:,.0f} at most"
         findings.append(FeedFinding(source, "doubled_import", sentence))
+    elif "repeated" in weeks:
+        findings += _check_repeats(source, weeks)
     if "mean_value" in weeks:
         findings += _check_unit(source, weeks)
     return findings
@@ -88,6 +94,18 @@ def _is_regular(past: pd.Series) -> bool:
     if len(past) < HISTORY_MIN:
         return False
     return bool((past > 0).mean() >= REGULAR_SHARE and past.median() >= ROWS_MIN)
+
+
+def _check_repeats(source: str, weeks: pd.DataFrame) -> list[FeedFinding]:
+    shares = weeks.groupby("age")["repeated"].mean().reindex([0, 1])
+    now, before = float(shares[0]), float(shares[1])
+    if not (now >= REPEATED_SHARE and now - before >= REPEATED_MORE):
+        return []
+    sentence = (
+        f"source '{source}' may have been imported twice: {now:.0%} of this week's rows repeat another one under "
+        f"another id, {before:.0%} in the week before"
+    )
+    return [FeedFinding(source, "doubled_import", sentence)]
 
 
 def _check_unit(source: str, weeks: pd.DataFrame) -> list[FeedFinding]:

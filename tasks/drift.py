@@ -131,7 +131,10 @@ def check_sources(lake: Lake, intake: Intake, *, as_of: date, timezone: str) -> 
 
 
 def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
-    """Rows and mean value by source and week (its last day), for the weeks that end on the weekday of `as_of`."""
+    """Rows and mean value by source and week (its last day), for the weeks that end on the weekday of `as_of`.
+
+    For the last two weeks also `repeated`: the share of rows that say of a customer what another row says.
+    """
     until = end_of_day(as_of, timezone=timezone)
     events = lake.table("events")
     recent = events.filter(
@@ -146,8 +149,17 @@ def count_weeks(lake: Lake, *, as_of: date, timezone: str) -> pd.DataFrame:
         .order_by("source", "weeks_ago")
         .to_pandas()
     )
+    repeated = (
+        weeks.filter(_.weeks_ago <= 1)
+        .group_by("source", "weeks_ago", "customer_id", "kind", "occurred_at", "value", "category")
+        .aggregate(alike=_.count())
+        .group_by("source", "weeks_ago")
+        .aggregate(repeated=1 - _.count().cast("float64") / _.alike.sum())
+        .to_pandas()
+    )
+    counted = counted.merge(repeated, on=["source", "weeks_ago"], how="left")
     counted["week"] = [as_of - timedelta(weeks=int(n)) for n in counted.pop("weeks_ago")]
-    return counted[["source", "week", "rows", "mean_value"]]
+    return counted[["source", "week", "rows", "mean_value", "repeated"]]
 
 
 @task(name="watch drift", cache_policy=NO_CACHE, persist_result=False)

@@ -85,6 +85,18 @@ def test_cents_for_euros_are_a_change_of_unit(now: float, found: bool) -> None:
     assert list_kinds(weekly) == ([("web", "unit_change")] if found else [])
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "found"),
+    [(0.02, 0.5, True), (0.45, 0.5, False), (0.02, 0.3, False), (np.nan, 0.5, False)],
+)
+def test_rows_that_repeat_each_other_are_a_doubled_import_in_a_week_of_any_size(
+    before: float, now: float, found: bool
+) -> None:
+    spiky = [100, 110, 90, 4000, 105, 95, 120, 100, 210]
+    weekly = build_weekly(("crm", spiky)).assign(repeated=[np.nan] * 7 + [before, now])
+    assert list_kinds(weekly) == ([("crm", "doubled_import")] if found else [])
+
+
 def test_no_weeks_no_finding() -> None:
     assert check_feeds(pd.DataFrame({"source": [], "week": [], "rows": []}), as_of=AS_OF) == ()
 
