@@ -347,6 +347,21 @@ def check_columns(source: Source, columns: Iterable[str]) -> None:
                 )
 
 
+def check_required(source: Source, columns: Iterable[str]) -> None:
+    """Raise a one-line MissingColumn when nothing is left of what an event's time, kind or id is read from.
+
+    For deliveries that may leave columns out: these make each of their rows a bad one, or one without its own id.
+    """
+    have = {name.lower(): name for name in columns}
+    for target in ("occurred_at", "kind", "event_id"):
+        used = columns_used(source.columns[target]) if target in source.columns else set()
+        if used and not any(name.lower() in have for name in used):
+            raise MissingColumn(
+                f"sources.{source.name}: column '{min(used)}' (for {target}) not found; "
+                f"the source has: {', '.join(mask_name(name) for name in have.values())}"
+            )
+
+
 def columns_used(expression: str) -> set[str]:
     """The names of the columns that an expression reads."""
     lambdas = {

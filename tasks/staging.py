@@ -24,6 +24,7 @@ from models.mapping import (
     MissingColumn,
     Source,
     check_columns,
+    check_required,
     expression_sql,
     map_rows,
     quote_name,
@@ -193,6 +194,8 @@ class Staging:
         columns = _described(self.con, "raw_rows")
         missing = {n: kind for n, kind in known.items() if n.lower() not in {c.lower() for c in columns}}
         check_columns(source, (*columns, *missing))
+        if missing and source.table == "events":
+            check_required(source, columns)
         # Whatever else a source has is not even looked at, so it may be called as it likes.
         read = _columns_needed(source)
         needed = [name for name in columns if name.lower() in read]

@@ -251,3 +251,21 @@ def test_a_source_that_has_lost_a_column_is_left_aside_until_the_mapping_fits_it
     renamed = take_in(tmp_path, shop(path="in/shop-*.csv", columns=COLUMNS | {"value": "price"}), other)
     assert renamed.schema_breaks == {}
     assert count(renamed) == (1, 1, 0, 0, 0)
+
+
+def test_json_lines_may_leave_fields_out_but_not_the_time_of_all_events(tmp_path: Path) -> None:
+    ours = shop(
+        path="in/*.jsonl", columns={k: v for k, v in COLUMNS.items() if k != "value"}, keys={"email": "mail"}
+    )
+    folder = tmp_path / "in"
+    folder.mkdir()
+    event = {"id": "1", "ts": "2026-05-01 10:00", "kind": "purchase", "mail": "a@x.org", "note": "x"}
+    (folder / "1.jsonl").write_text(json.dumps(event) + "\n")
+    take_in(tmp_path, ours)
+    (folder / "2.jsonl").write_text(
+        json.dumps({k: v for k, v in event.items() if k != "note"} | {"id": "2"}) + "\n"
+    )
+    assert take_in(tmp_path, ours).schema_breaks == {}
+    renamed = {"time" if k == "ts" else k: v for k, v in event.items()} | {"id": "3"}
+    (folder / "3.jsonl").write_text(json.dumps(renamed) + "\n")
+    assert "column 'ts' (for occurred_at) not found" in take_in(tmp_path, ours).schema_breaks["shop"]
