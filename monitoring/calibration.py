@@ -24,6 +24,8 @@ TOLERANCE = 3
 """Days by which a week on record may miss the day looked for."""
 NEAR, FAR = 4, 26
 """The week before is looked for among so many; beyond half a year the seasons come closer to each other again."""
+CALIBRATED = "times its usual change"
+"""The measure of every score here, as reports call it."""
 PAIRS_MIN = 8
 """A usual change is known from so many changes on."""
 
@@ -78,7 +80,7 @@ class Surprise:
         """The changes as the report shows them: column, method, score, threshold, drifted."""
         scored = self.changes[["watcher", "score"]].rename(columns={"watcher": "column"})
         return scored.assign(
-            method="times its usual change",
+            method=CALIBRATED,
             threshold=self.limits.watch,
             drifted=scored["score"] >= self.limits.watch,
         )

@@ -35,15 +35,16 @@ def draw_timeline(timeline: pd.DataFrame) -> go.Figure:
         hovertemplate="week to %{x|%-d %b %Y}: %{y:.1f} times the usual<extra></extra>",
     )
     figure = frame_figure([trace], height=260)
-    for name, words in (("watch", "watch"), ("retrain", "retrain")):
+    for name, lift in (("watch", -6), ("retrain", 6)):
         figure.add_hline(
             y=float(limits[name]),
             line={"color": BAD if name == "retrain" else USUAL, "width": 2, "dash": "dot"},
-            annotation_text=words,
-            annotation_position="top left",
+            annotation_text=name,
+            annotation_yshift=lift,
+            annotation_position="right",
         )
     figure.update_yaxes(title="times the usual change", rangemode="tozero", nticks=6)
-    return figure.update_xaxes(nticks=6)
+    return figure.update_xaxes(nticks=6).update_layout(margin={"l": 8, "r": 60, "t": 8, "b": 8})
 
 
 def draw_then_and_now(distributions: pd.DataFrame) -> go.Figure:
@@ -80,6 +81,7 @@ def draw_then_and_now(distributions: pd.DataFrame) -> go.Figure:
             )
     frame = frame_figure([], height=60 + TALL * len(factors))
     figure.update_layout(frame.layout.to_plotly_json() | {"showlegend": True, "legend": {"orientation": "h"}})
+    figure.update_layout(margin_t=28)
     figure.update_annotations(x=0, xanchor="left", font={"size": 13})
     figure.update_yaxes(visible=False, fixedrange=True)
     return figure.update_xaxes(fixedrange=True, automargin=True, nticks=5, zeroline=False, showgrid=False)

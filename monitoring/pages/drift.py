@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from monitoring.calibration import CALIBRATED
 from monitoring.charts import draw_drift_scores, measure_drift_strength, name_factor
 from monitoring.drift_charts import draw_then_and_now, draw_timeline
 from monitoring.pages import Page, ReportData
@@ -22,6 +23,8 @@ from monitoring.pages.layout.words import (
     join_words,
     read_part,
 )
+
+WEEKS_LISTED = 13
 
 
 def render_drift(data: ReportData) -> Markup:
@@ -65,9 +68,14 @@ def describe_moved(drift: pd.DataFrame) -> str:
     ranked = drift.assign(strength=measure_drift_strength(drift)).sort_values("strength", ascending=False)
     moved = [name_factor(column) for column in ranked.loc[ranked["drifted"].astype(bool), "column"]]
     if not moved:
-        return f"None of {format_plural(len(drift), 'factor')} moved past its limit."
-    share = f"{len(moved)} of {format_plural(len(drift), 'factor')}"
+        return f"None of {format_plural(len(drift), name_compared(drift))} moved past its limit."
+    share = f"{len(moved)} of {format_plural(len(drift), name_compared(drift))}"
     return f"{share} moved past the limit: {join_words(moved, limit=5)}."
+
+
+def name_compared(drift: pd.DataFrame) -> str:
+    """What a row is: a factor, or whatever else is watched once enough weeks are on record."""
+    return "watched figure" if (drift["method"] == CALIBRATED).any() else "factor"
 
 
 def draw_figure(drift: pd.DataFrame) -> Figure | None:
@@ -77,9 +85,8 @@ def draw_figure(drift: pd.DataFrame) -> Figure | None:
     return embed_figure(
         draw_drift_scores(drift),
         name="drift",
-        caption="How far each factor's distribution has moved since the model in use was trained, in "
-        "units of its own alarm limit. Past the dotted line (1×) it counts as changed and is "
-        "drawn in red; the furthest moved stand on top.",
+        caption=f"How far each {name_compared(drift)} has moved, in units of its own alarm limit. Past the dotted "
+        "line (1×) it counts as changed and is drawn in red; the furthest moved stand on top.",
     )
 
 
@@ -101,8 +108,8 @@ def tabulate_weeks(timeline: pd.DataFrame) -> Table:
         Column("as_of", "Week to", format_date),
         Column("score", "Times the usual change", format_number, kind="number"),
     )
-    newest = timeline if timeline.empty else timeline.sort_values("as_of", ascending=False)
-    return build_table(newest, columns, name="drift_weeks", title="Weeks on record")
+    newest = timeline if timeline.empty else timeline.sort_values("as_of", ascending=False).head(WEEKS_LISTED)
+    return build_table(newest, columns, name="drift_weeks", title=f"The last {WEEKS_LISTED} weeks on record")
 
 
 def show_distributions(distributions: pd.DataFrame) -> Figure | None:
