@@ -42,7 +42,7 @@ class DriftSettings(BaseModel):
     tail: float = Field(default=0.005, ge=0, lt=0.1)
     large: int = Field(default=3000, ge=1)
     small: int = Field(default=20, ge=2)
-    sample: int = Field(default=5000, ge=100)
+    sample: int = Field(default=50_000, ge=100)
     mix_threshold: float = Field(default=0.1, gt=0)
     share_watch: float = Field(default=0.10, gt=0, le=1)
     share_retrain: float = Field(default=0.25, gt=0, le=1)
