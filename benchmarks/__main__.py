@@ -14,6 +14,9 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.drift import ALARMS_MAX, DETECTED_MIN, RETRAINS_MAX, SHOPS, WATCHED_MAX, watch_shops
+from benchmarks.drift_stage import BYTES_MAX, SECONDS_MAX, measure_drift_stage
+from benchmarks.faulty_feeds import DRAWS, SOUND, break_feeds
+from benchmarks.faulty_feeds import SHOPS as FAULTY_SHOPS
 from benchmarks.features import MEMORY, Contest, measure_features
 from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
@@ -49,6 +52,8 @@ PARTS = (
     "retraining-online-retail",
     "retraining-stale",
     "drift",
+    "faulty-feeds",
+    "drift-stage",
 )
 
 
@@ -257,6 +262,32 @@ def _show_drift(_folder: Path, options: argparse.Namespace, out: Console) -> Non
     out.print(table)
 
 
+def _show_faults(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    right: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    for one in break_feeds(folder / "feeds", shops=options.faulty_shops, draws=options.faulty_draws):
+        tried[one.fault] += 1
+        right[one.fault] += one.is_right
+        if not one.is_right:
+            out.print(f"shop {one.seed}: {one.fault} of '{one.source}' was taken for {one.found or SOUND}")
+    table = start_table("faults of one source in its last week, taken in and looked at as a weekly run does")
+    for column in ("what was wrong", "told, and nothing else", "aim"):
+        table.add_column(column)
+    for fault, times in tried.items():
+        table.add_row(fault, f"{right[fault]} of {times}", "all")
+    out.print(table)
+
+
+def _show_drift_stage(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    customers = options.drift_customers
+    cost = measure_drift_stage(folder / "drift-stage", customers=customers)
+    show_cost(f"drift of {customers:,} customers, with the fit of a champion", cost, out)
+    out.print(
+        f"the stages together: {sum_stages(cost):.1f} s (aim for a million: {SECONDS_MAX:.0f} s and "
+        f"{write_memory(BYTES_MAX)})"
+    )
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -271,6 +302,8 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "retraining-online-retail": _show_week_later,
     "retraining-stale": _show_stale,
     "drift": _show_drift,
+    "faulty-feeds": _show_faults,
+    "drift-stage": _show_drift_stage,
 }
 
 
@@ -314,6 +347,9 @@ def _read_options() -> argparse.Namespace:
         "--retrained-seeds", type=int, default=RETRAINED_SEEDS, help="shops of 'retraining-same-data'"
     )
     parser.add_argument("--drift-shops", type=int, default=SHOPS, help="shops of 'drift'")
+    parser.add_argument("--faulty-shops", type=int, default=FAULTY_SHOPS, help="shops of 'faulty-feeds'")
+    parser.add_argument("--faulty-draws", type=int, default=DRAWS, help="faults of each kind in each of them")
+    parser.add_argument("--drift-customers", type=int, default=1_000_000, help="customers of 'drift-stage'")
     parser.add_argument("--stale-seeds", type=int, default=STALE_SEEDS, help="runs of 'retraining-stale'")
     parser.add_argument(
         "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"

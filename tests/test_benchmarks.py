@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from benchmarks import pandas_features
+from benchmarks.drift_stage import measure_drift_stage
 from benchmarks.events import COLUMNS, KEYS, TIMEZONE, Stream, write_canonical, write_raw
+from benchmarks.faulty_feeds import FAULTS, break_feeds
 from benchmarks.features import measure_features
 from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
@@ -144,3 +146,17 @@ def test_impatience_is_told(tmp_path: Path) -> None:
     assert contest.speedup(contest.plain) is None
     assert all("not done" in reason for reason in contest.reasons)
     assert len(contest.reasons) == 2
+
+
+@pytest.mark.long
+def test_one_fault_of_each_kind_is_told(tmp_path: Path) -> None:
+    found = list(break_feeds(tmp_path / "feeds", shops=1, draws=1))
+    assert {one.fault for one in found} == set(FAULTS)
+    assert all(one.is_right for one in found), found
+
+
+@pytest.mark.long
+def test_the_drift_stage_is_measured_with_its_record(tmp_path: Path) -> None:
+    cost = measure_drift_stage(tmp_path / "drift", customers=1000)
+    assert set(cost.stages) == {"sources", "comparison", "record"}
+    assert all(seconds > 0 for seconds in cost.stages.values())

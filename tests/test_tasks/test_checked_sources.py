@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from models.mapping import Source
 from tasks.drift import CheckedSources, check_sources
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
+from tasks.sources import SourceError
 from tasks.staging import ShopRules
 
 LAST = date(2026, 5, 31)
@@ -28,15 +30,22 @@ def source(name: str) -> Source:
 
 
 def write_weeks(
-    folder: Path, name: str, *, copies: int = 1, factor: float = 1.0, silent: bool = False
+    folder: Path,
+    name: str,
+    *,
+    copies: int = 1,
+    factor: float = 1.0,
+    silent: bool = False,
+    skew: timedelta = timedelta(),
 ) -> None:
-    """Weeks of very different size, the last one delivered so many times, in another unit, or not at all."""
+    """Weeks of very different size, the last one so many times, in another unit, by another clock, or not at all."""
     rows = ["id,ts,who,amount"]
     for week, count in enumerate(SPIKY):
         last = week == len(SPIKY) - 1
         first = LAST - timedelta(weeks=len(SPIKY) - 1 - week, days=6)
         for number in range(0 if last and silent else count):
-            moment = f"{first + timedelta(days=number % 7)} {number % 24:02}:{number % 60:02}:00"
+            day = first + timedelta(days=number % 7) + (skew if last else timedelta())
+            moment = f"{day} {number % 24:02}:{number % 60:02}:00"
             amount = (20 + number) * (factor if last else 1.0)
             rows += [
                 f"{week}-{number}-{copy},{moment},c{number},{amount}" for copy in range(copies if last else 1)
@@ -61,14 +70,28 @@ def check(folder: Path) -> CheckedSources:
         ({"copies": 2}, ["doubled_import"]),
         ({"factor": 100.0}, ["unit_change"]),
         ({"silent": True}, ["dead_feed"]),
+        ({"skew": -timedelta(days=30)}, ["dead_feed"]),
     ],
-    ids=["sound", "twice under other ids", "cents for euros", "silent"],
+    ids=["sound", "twice under other ids", "cents for euros", "silent", "clock a month behind"],
 )
-def test_the_fault_and_its_source_are_named(
-    tmp_path: Path, fault: dict[str, float], kinds: list[str]
-) -> None:
+def test_the_fault_and_its_source_are_named(tmp_path: Path, fault: dict[str, Any], kinds: list[str]) -> None:
     write_weeks(tmp_path, "web")
-    write_weeks(tmp_path, "crm", **fault)  # type: ignore[arg-type]
+    write_weeks(tmp_path, "crm", **fault)
     found = check(tmp_path)
     assert [(one.source, one.kind) for one in found.faults] == [("crm", kind) for kind in kinds]
     assert found.rows["web"] == SPIKY[-1]
+
+
+def test_a_clock_a_year_ahead_is_refused_and_called_by_its_name(tmp_path: Path) -> None:
+    write_weeks(tmp_path, "web")
+    write_weeks(tmp_path, "crm", skew=timedelta(days=3650))
+    with pytest.raises(SourceError, match=r"sources\.crm.*lies in the future"):
+        check(tmp_path)
+
+
+def test_a_lost_column_is_the_one_fault_of_its_source(tmp_path: Path) -> None:
+    write_weeks(tmp_path, "web")
+    write_weeks(tmp_path, "crm", silent=True)
+    assert [fault.kind for fault in check(tmp_path).faults] == ["dead_feed"]
+    (tmp_path / "in" / "crm.csv").write_text(f"id,moment,who,amount\n1,{LAST} 10:00:00,c1,20\n")
+    assert [(fault.source, fault.kind) for fault in check(tmp_path).faults] == [("crm", "schema_break")]
