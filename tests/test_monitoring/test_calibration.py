@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitoring.calibration import Surprise, choose_weekly, measure_surprise
+from monitoring.calibration import Limits, Surprise, choose_weekly, measure_surprise
 from monitoring.comparison import DriftMeasurement
 from monitoring.drift import decide_drift
 from monitoring.drift_settings import DriftSettings
@@ -56,6 +56,16 @@ def test_quiet_weeks_call_for_nothing() -> None:
     ]
     assert "retrain" not in decisions
     assert decisions.count("watch") <= 2
+
+
+@pytest.mark.parametrize(
+    ("watch", "retrain", "expected"),
+    [(1.01, 1.02, "none"), (1.0, 1.01, "watch"), (0.5, 1.01, "watch"), (0.5, 1.0, "retrain")],
+)
+def test_the_largest_change_is_held_against_both_limits(watch: float, retrain: float, expected: str) -> None:
+    surprise = surprise_of(profile_of(LEARNT))
+    limits = Limits(watch * surprise.score, retrain * surprise.score, LEARNT)
+    assert decision_of(replace(surprise, limits=limits)) == expected
 
 
 @pytest.mark.parametrize("name", ["visits_7d", "aov", "app_share"])
