@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+import ibis
 import pandas as pd
 import pyarrow
+from ibis import _
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -13,9 +15,12 @@ from models.rollups import end_of_day
 from monitoring.experiments import Campaign, MeasurementSettings, read_campaigns
 from monitoring.experiments.effects import CampaignResult, measure_campaign
 from monitoring.experiments.outcomes import build_outcomes, count_overlaps
+from monitoring.experiments.weekly_effects import sum_weeks
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
+
+REGULAR_DAYS, REGULAR_SHARE = 28, 0.75
 
 
 class UnknownCampaignError(LookupError):
@@ -60,10 +65,7 @@ def _measure(
             f"campaign '{campaign.campaign_id}' has no assignments; deliver them as a source"
         )
     events, assignments = lake.table("events"), lake.table("assignments")
-    outcomes = build_outcomes(
-        events, assignments, campaign=campaign, until=until,
-        churn_days=settings.churn_days, margin_rate=settings.margin_rate,
-    )  # fmt: skip
+    outcomes = build_outcomes(events, assignments, campaign=campaign, until=until, settings=settings)
     return measure_campaign(
         outcomes,
         campaign=campaign,
@@ -71,7 +73,27 @@ def _measure(
         settings=settings,
         until=until,
         overlaps=count_overlaps(assignments, campaign=campaign),
+        newest=read_newest(events, campaign=campaign, until=until),
+        weeks=sum_weeks(events, assignments, campaign=campaign, until=until),
     )
+
+
+def read_newest(events: ibis.Table, *, campaign: Campaign, until: datetime) -> dict[str, datetime]:
+    """The last event known at `until` of each source that delivered on most of the days before the campaign.
+
+    A source that delivers now and then, or had ended by then, says nothing by its silence.
+    """
+    looks_back_to = campaign.starts_at - timedelta(days=REGULAR_DAYS)
+    known = events.filter(
+        (_.occurred_at >= ibis.literal(looks_back_to)) & (_.occurred_at < ibis.literal(until))
+    )
+    before = known.occurred_at < ibis.literal(campaign.starts_at)
+    found = (
+        known.group_by("source")
+        .aggregate(days=known.occurred_at.truncate("D").nunique(where=before), last=known.occurred_at.max())
+        .filter(_.days >= REGULAR_SHARE * REGULAR_DAYS)
+    )
+    return {row["source"]: row["last"] for row in found.to_pyarrow().to_pylist()}
 
 
 def _read_costs(lake: Lake, campaign: Campaign, *, as_of: date) -> pd.DataFrame:

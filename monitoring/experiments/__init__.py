@@ -1,19 +1,23 @@
 """Randomised campaigns: who was in which arm, what they did, and what the campaign added.
 
-One campaign's way: `assignment` draws the arms, `outcomes` counts what each assigned customer did,
-`effects` compares the arms, `trust` says whether the comparison may be believed, `decision` says what to do.
+One campaign's way: `assignment` draws the arms, `outcomes` says what each assigned customer did, `aggregates` sums
+that up in the engine, `effects` compares the arms, `trust` says whether the comparison may be believed, `decision`
+says what to do, `returns` what it was worth.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 CONTROL = "control"
+
+Horizon = Literal["window", "churn", "value"]
+"""Until when a metric looks: to the campaign's end, until churn is known, or as far as value is followed."""
 
 
 class MeasurementSettings(BaseModel):
@@ -26,6 +30,12 @@ class MeasurementSettings(BaseModel):
         srm_alpha: below this p-value the arms' sizes, or their past, did not come from the planned draw.
         min_conversions: fewer customers than this behind an arm's figure, and it gets no interval; the
             normal approximation needs about five (Cochran 1954).
+        value_days: realised lifetime value counts so many days from the campaign's start; to its end if not given.
+        winsorize: money of one customer counts up to this quantile of the customers who have any, in all arms alike;
+            as it is if not given.
+        decide_on: "difference", or "adjusted" for what customers did before and for their segments.
+        discounts: "in_value" where order values are what was paid; "as_cost" where discounts come off afterwards and
+            are in no other cost.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +45,10 @@ class MeasurementSettings(BaseModel):
     margin_rate: float | None = Field(default=None, ge=0, le=1)
     srm_alpha: float = Field(default=0.002, gt=0, lt=0.5)
     min_conversions: int = Field(default=5, ge=1)
+    value_days: int | None = Field(default=None, ge=1)
+    winsorize: float | None = Field(default=None, gt=0.5, lt=1)
+    decide_on: Literal["difference", "adjusted"] = "difference"
+    discounts: Literal["in_value", "as_cost"] = "in_value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +79,14 @@ class Campaign:
     def churn_horizon(self, churn_days: int) -> datetime:
         """The first moment at which it is known who has churned."""
         return self.ends_at + timedelta(days=churn_days)
+
+    def final_at(self, horizon: Horizon, settings: MeasurementSettings) -> datetime:
+        """The first moment at which a metric that looks so far is final."""
+        if horizon == "churn":
+            return self.churn_horizon(settings.churn_days)
+        if horizon == "value" and settings.value_days is not None:
+            return self.starts_at + timedelta(days=settings.value_days)
+        return self.ends_at
 
 
 def read_campaigns(rows: pd.DataFrame) -> tuple[Campaign, ...]:

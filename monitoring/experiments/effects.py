@@ -5,39 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import reduce
-from itertools import combinations
-from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ibis
 import pandas as pd
 
-from monitoring.experiments import CONTROL, Campaign, MeasurementSettings
-from monitoring.experiments.decision import Decision, decide_campaign
-from monitoring.experiments.trust import Check, check_experiment
-from monitoring.metrics import (
+from monitoring.experiments import Campaign, MeasurementSettings
+from monitoring.experiments.aggregates import Cells, list_arms, merge_cells, read_cells, split_cells
+from monitoring.experiments.arms import (
     ArmData,
-    Metric,
+    Lift,
     MetricResult,
     explain_nothing,
     join_reasons,
     keep_finite,
-    load_metrics,
 )
-
-if TYPE_CHECKING:
-    from tea_tasting.aggr import Aggregates
-
-Cells = dict[tuple[int | None, str], "Aggregates"]
+from monitoring.experiments.bayes import Posterior, believe
+from monitoring.experiments.before_after import Change, compare_before
+from monitoring.experiments.capping import add_capped, winsorize
+from monitoring.experiments.costs import find_cost
+from monitoring.experiments.decision import Decision, decide_campaign
+from monitoring.experiments.returns import Return, list_returns, share_costs
+from monitoring.experiments.segment_effects import (
+    Heterogeneity,
+    SegmentEffect,
+    compare_segments,
+    measure_heterogeneity,
+)
+from monitoring.experiments.targeting import Targeting, choose_segments, sum_folds
+from monitoring.experiments.trust import Check, check_experiment
+from monitoring.experiments.weekly_effects import compare_weeks
+from monitoring.metrics import Metric, load_metrics
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
-    """The primary metric among the customers who were in one segment when they were assigned."""
+    """The primary metric among the customers who were in one segment when they were assigned.
+
+    Attributes:
+        result: unshrunken; its intervals hold each for itself.
+        effects: by treatment arm, what the other segments say of this one.
+    """
 
     customers: Mapping[str, int]
     result: MetricResult
+    effects: Mapping[str, SegmentEffect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +60,15 @@ class CampaignResult:
         alpha: intervals cover `1 - alpha`.
         customers: assigned customers per arm, control first.
         costs: what each arm is known to have cost, None where that is not known.
-        by_segment: the primary metric per segment_id; each interval holds for itself, not all at once.
-        immature: `window` while the campaign runs, `churn` until it is known who has churned.
+        posteriors: the Bayesian view, by metric and treatment arm, where there is a final interval.
+        by_segment: the primary metric per segment_id.
+        heterogeneity: whether the primary metric's effect differs between segments, by treatment arm.
+        targeting: whom to treat next time, by treatment arm.
+        returns: what each arm added and cost, overall and by segment.
+        weeks: the effect week by week: metric, week, arm, absolute, low, high.
+        before_after: weak evidence, and only where there is no control group.
+        immature: `window` while the campaign runs, `churn` until it is known who has churned, `value` until lifetime
+            value has been followed to its horizon.
     """
 
     campaign: Campaign
@@ -59,7 +78,13 @@ class CampaignResult:
     costs: Mapping[str, float | None]
     checks: tuple[Check, ...]
     metrics: Mapping[str, MetricResult]
+    posteriors: Mapping[str, Mapping[str, Posterior]]
     by_segment: Mapping[int, SegmentResult]
+    heterogeneity: Mapping[str, Heterogeneity]
+    targeting: Mapping[str, Targeting]
+    returns: tuple[Return, ...]
+    weeks: pd.DataFrame
+    before_after: Mapping[str, Change]
     immature: Mapping[str, bool]
     decision: Decision
 
@@ -86,11 +111,23 @@ class CampaignResult:
             "decision": self.decision.decision,
             "sentence": self.decision.sentence,
             "primary_metric": self.campaign.primary_metric,
-            "metrics": {name: _metric_to_dict(result) for name, result in self.metrics.items()},
+            "metrics": {
+                name: _metric_to_dict(result) | {"bayes": _to_dicts(self.posteriors.get(name, {}))}
+                for name, result in self.metrics.items()
+            },
             "by_segment": {
-                str(segment_id): {"customers": dict(one.customers), **_metric_to_dict(one.result)}
+                str(segment_id): {
+                    "customers": dict(one.customers),
+                    **_metric_to_dict(one.result),
+                    "beside_others": _to_dicts(one.effects),
+                }
                 for segment_id, one in self.by_segment.items()
             },
+            "heterogeneity": _to_dicts(self.heterogeneity),
+            "targeting": _to_dicts(self.targeting),
+            "returns": [one.to_dict() for one in self.returns],
+            "weeks": self.weeks.to_dict("records"),
+            "before_after": _to_dicts(self.before_after),
             "immature": dict(self.immature),
         }
 
@@ -103,21 +140,25 @@ def measure_campaign(
     settings: MeasurementSettings,
     until: datetime,
     overlaps: int | None = None,
+    newest: Mapping[str, datetime] | None = None,
+    weeks: pd.DataFrame | None = None,
 ) -> CampaignResult:
     """Measure every metric of a campaign against its control group, check the experiment, decide.
 
-    The engine is asked once: sums and squares per segment and arm, from which all else follows.
+    The engine sums up customers per segment and arm; all else follows from these sums and squares.
 
     Args:
         outcomes: one row an assigned customer, as `build_outcomes` gives them; a metric of one's own may read
-            further numeric columns.
+            further numeric columns, and is adjusted by a column `prior_<column>` where there is one.
         costs: columns arm, amount; several rows an arm add up; may be empty.
         until: end of what is known, exclusive, with timezone; the same as for the outcomes.
         overlaps: how many customers were assigned to two arms (`count_overlaps`), None if nobody counted.
+        newest: the last event of each source that delivers every day, None if nobody looked.
+        weeks: as `sum_weeks` gives them, None if nobody counted.
     """
-    metrics = load_metrics()
-    primary = metrics.get(campaign.primary_metric)
-    cells = read_cells(outcomes)
+    if settings.winsorize is not None:
+        outcomes = winsorize(outcomes, quantile=settings.winsorize)
+    cells = read_cells(add_capped(outcomes))
     data = ArmData(
         statistics=merge_cells(cells),
         costs=sum_costs(costs),
@@ -125,48 +166,78 @@ def measure_campaign(
         campaign=campaign,
         settings=settings,
         until=until,
+        strata=split_cells(cells),
     )
-    checks = check_experiment(data, overlaps=overlaps)
+    return analyse(
+        data, cells=cells, folds=sum_folds(outcomes), overlaps=overlaps, newest=newest, weeks=weeks
+    )
+
+
+def analyse(
+    data: ArmData,
+    *,
+    cells: Cells,
+    folds: pd.DataFrame,
+    overlaps: int | None = None,
+    newest: Mapping[str, datetime] | None = None,
+    weeks: pd.DataFrame | None = None,
+) -> CampaignResult:
+    """The same from sums alone: per arm, per segment and arm, and margins by fifth of the customers (`sum_folds`)."""
+    metrics, campaign, settings = load_metrics(), data.campaign, data.settings
+    primary = metrics.get(campaign.primary_metric)
+    checks = check_experiment(data, overlaps=overlaps, newest=newest)
     notes = tuple(check.sentence for check in checks if check.is_fatal)
     measured = {name: measure_metric(metric, data, notes=notes) for name, metric in metrics.items()}
+    segments = _split_segments(data, cells)
+    by_segment = {
+        segment: measure_metric(primary, part, notes=notes) for segment, part in segments.items() if primary
+    }
+    lifts = {
+        arm: {segment: result.lift[arm] for segment, result in by_segment.items()} for arm in data.treatments
+    }
+    has_started = data.until > campaign.starts_at
     return CampaignResult(
         campaign=campaign,
-        until=until,
+        until=data.until,
         alpha=settings.alpha,
         customers={arm: data.count(arm) for arm in data.arms},
         costs={arm: keep_finite(data.costs.get(arm)) for arm in data.arms},
         checks=checks,
         metrics=measured,
-        by_segment=_measure_segments(primary, data, cells=cells, notes=notes) if primary else {},
+        posteriors={name: _believe(metrics[name], result, settings) for name, result in measured.items()},
+        by_segment=_join_segments(by_segment, segments, lifts, alpha=settings.alpha),
+        heterogeneity={
+            arm: found
+            for arm, lift in lifts.items()
+            if (found := measure_heterogeneity(lift, alpha=settings.alpha))
+        },
+        targeting=_choose_segments(data, folds) if data.is_final("window") else {},
+        returns=list_returns(data, segments) if has_started else (),
+        weeks=_compare_weeks(weeks, alpha=settings.alpha),
+        before_after=compare_before(data, primary) if primary and has_started else {},
         immature={
-            "window": until < campaign.ends_at,
-            "churn": until < campaign.churn_horizon(settings.churn_days),
+            "window": not data.is_final("window"),
+            "churn": not data.is_final("churn"),
+            "value": not data.is_final("value"),
         },
         decision=decide_campaign(
-            measured.get(campaign.primary_metric),
-            metric=primary,
-            campaign=campaign,
-            checks=checks,
-            settings=settings,
-            until=until,
+            measured, metrics=metrics, campaign=campaign, checks=checks, settings=settings, until=data.until
         ),
     )
 
 
 def measure_metric(metric: Metric, data: ArmData, *, notes: Iterable[str] = ()) -> MetricResult:
     """One metric, with what a reader of its numbers must know beforehand put before its own reason."""
-    campaign = data.campaign
+    campaign, settings = data.campaign, data.settings
     if data.until <= campaign.starts_at:
         return explain_nothing(data, f"the campaign starts on {campaign.starts_at:%Y-%m-%d}")
-    interim = data.until < campaign.ends_at
-    note = f"interim: the campaign runs until {campaign.ends_at:%Y-%m-%d}" if interim else None
+    told = list(notes)
+    if not data.is_final("window"):
+        told.append(f"interim: the campaign runs until {campaign.ends_at:%Y-%m-%d}")
+    if settings.winsorize is not None and metric.unit in ("money", "ratio"):
+        told.append(f"money of one customer counts up to the {settings.winsorize:.1%} quantile")
     result = metric.measure(data)
-    return replace(result, reason=join_reasons(*notes, note, result.reason))
-
-
-def list_arms(arms: Iterable[str]) -> tuple[str, ...]:
-    """Arms in the order they are shown: control, then the treatments by name."""
-    return tuple(sorted(arms, key=lambda arm: (arm != CONTROL, arm)))
+    return replace(result, reason=join_reasons(*told, result.reason))
 
 
 def sum_costs(costs: pd.DataFrame) -> dict[str, float]:
@@ -177,78 +248,72 @@ def sum_costs(costs: pd.DataFrame) -> dict[str, float]:
     return {str(arm): float(total) for arm, total in totals.items()}
 
 
-def read_cells(outcomes: ibis.Table) -> Cells:
-    """Statistics of all numeric columns per (segment_id, arm), computed by the engine in one pass."""
-    from tea_tasting.aggr import read_aggregates
-
-    columns = [
-        name
-        for name, dtype in outcomes.schema().items()
-        if dtype.is_numeric() and name not in ("customer_id", "segment_id")
-    ]
-    zeroed = {name: outcomes[name].cast("float64").coalesce(0.0) for name in columns}
-    table = outcomes.select(
-        # One text key, because statistics are read by a single column; the arm's name may hold anything.
-        cell=outcomes.segment_id.cast("int64").cast("string").coalesce("") + ibis.literal(":") + outcomes.arm,
-        **zeroed,
-        **{f"{name}:known": outcomes[name].notnull().cast("float64") for name in columns},  # noqa: PD004
-        **{f"{name}:nonzero": (number != 0).cast("float64") for name, number in zeroed.items()},
-    )
-    found = read_aggregates(
-        table,
-        "cell",
-        has_count=True,
-        mean_cols=[name for name in table.columns if name != "cell"],
-        var_cols=columns,
-        cov_cols=list(combinations(columns, 2)),
-    )
-    keyed = {_split_cell(str(cell)): _fill_spread(one) for cell, one in found.items()}
-    return dict(sorted(keyed.items(), key=lambda item: (item[0][0] is None, item[0][0] or 0, item[0][1])))
+def _split_segments(data: ArmData, cells: Cells) -> dict[int, ArmData]:
+    """The arms within each segment, each customer with an even share of what the arm cost."""
+    parts = {
+        segment_id: replace(data, statistics=merge_cells(cells, segment_id=segment_id), strata=())
+        for segment_id in dict.fromkeys(segment for segment, _arm in cells if segment is not None)
+    }
+    return {segment_id: replace(part, costs=share_costs(data, part)) for segment_id, part in parts.items()}
 
 
-def merge_cells(cells: Cells, *, segment_id: int | None = None) -> dict[str, Aggregates]:
-    """Statistics per arm, of one segment or (None) of everybody."""
-    kept = {key: one for key, one in cells.items() if segment_id is None or key[0] == segment_id}
+def _join_segments(
+    results: Mapping[int, MetricResult],
+    segments: Mapping[int, ArmData],
+    lifts: Mapping[str, Mapping[int, Lift]],
+    *,
+    alpha: float,
+) -> dict[int, SegmentResult]:
+    beside = {arm: compare_segments(lift, alpha=alpha) for arm, lift in lifts.items()}
     return {
-        arm: reduce(add, [one for (_segment, cell_arm), one in kept.items() if cell_arm == arm])
-        for arm in list_arms({arm for _segment, arm in kept})
+        segment_id: SegmentResult(
+            customers={arm: segments[segment_id].count(arm) for arm in segments[segment_id].arms},
+            result=result,
+            effects={arm: found[segment_id] for arm, found in beside.items()},
+        )
+        for segment_id, result in results.items()
     }
 
 
-def _split_cell(cell: str) -> tuple[int | None, str]:
-    segment, _colon, arm = cell.partition(":")
-    return (int(segment) if segment else None), arm
+def _believe(metric: Metric, result: MetricResult, settings: MeasurementSettings) -> dict[str, Posterior]:
+    if result.interval != "fixed" or all(lift.p_value is None for lift in result.lift.values()):
+        return {}
+    found = {
+        arm: believe(lift, better=metric.better, alpha=settings.alpha) for arm, lift in result.lift.items()
+    }
+    return {arm: one for arm, one in found.items() if one is not None}
 
 
-def _fill_spread(one: Aggregates) -> Aggregates:
-    """A single customer has no variance; zero is what it adds to the others' when cells are merged."""
-    from tea_tasting.aggr import Aggregates
-
-    return Aggregates(
-        count_=one.count_,
-        mean_=one.mean_,
-        var_={name: value or 0.0 for name, value in one.var_.items()},
-        cov_={names: value or 0.0 for names, value in one.cov_.items()},
-    )
-
-
-def _measure_segments(
-    metric: Metric, data: ArmData, *, cells: Cells, notes: tuple[str, ...]
-) -> dict[int, SegmentResult]:
-    results = {}
-    for segment_id in dict.fromkeys(segment for segment, _arm in cells if segment is not None):
-        # What a campaign cost is known per arm, not per segment.
-        part = replace(data, statistics=merge_cells(cells, segment_id=segment_id), costs={})
-        results[segment_id] = SegmentResult(
-            customers={arm: part.count(arm) for arm in part.arms},
-            result=measure_metric(metric, part, notes=notes),
+def _choose_segments(data: ArmData, folds: pd.DataFrame) -> dict[str, Targeting]:
+    found = {
+        arm: choose_segments(
+            folds, arm=arm, cost=find_cost(data, arm, column="margin").cost, alpha=data.settings.alpha
         )
-    return results
+        for arm in data.treatments
+    }
+    return {arm: one for arm, one in found.items() if one is not None}
+
+
+def _compare_weeks(weeks: pd.DataFrame | None, *, alpha: float) -> pd.DataFrame:
+    columns = ["metric", "week", "arm", "absolute", "low", "high"]
+    if weeks is None or weeks.empty:
+        return pd.DataFrame(columns=columns)
+    parts = [
+        compare_weeks(weeks, column=column, alpha=alpha).assign(metric=name)
+        for name, column in (("conversion", "converted"), ("revenue", "revenue"))
+    ]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _to_dicts(found: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): asdict(one) for name, one in found.items()}
 
 
 def _metric_to_dict(result: MetricResult) -> dict[str, Any]:
     return {
         "arms": dict(result.arms),
         "reason": result.reason,
-        "lift": {arm: asdict(lift) for arm, lift in result.lift.items()},
+        "interval": result.interval,
+        "lift": _to_dicts(result.lift),
+        "adjusted": _to_dicts(result.adjusted),
     }

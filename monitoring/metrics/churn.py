@@ -10,13 +10,18 @@ def measure_churn(data: ArmData) -> MetricResult:
 
     Unknown for everyone until these days are over: a share of those seen so far would only shrink.
     """
+    return follow_activity(data, "churned", called="churn")
+
+
+def follow_activity(data: ArmData, column: str, *, called: str) -> MetricResult:
+    """A share that is known once the days after the campaign's end are over, and not told before."""
     days = data.settings.churn_days
     horizon = data.campaign.churn_horizon(days)
     if data.until < horizon:
         return explain_nothing(
-            data, f"churn is known {days} days after the campaign's end, on {horizon:%Y-%m-%d}"
+            data, f"{called} is known {days} days after the campaign's end, on {horizon:%Y-%m-%d}"
         )
-    return compare_shares(data, "churned")
+    return compare_shares(data, column, horizon="churn")
 
 
-METRIC = Metric("churn", "Churn", unit="share", better="lower", measure=measure_churn, waits_for_churn=True)
+METRIC = Metric("churn", "Churn", unit="share", better="lower", measure=measure_churn, horizon="churn")

@@ -8,13 +8,22 @@ from monitoring.metrics import ArmData, Metric, MetricResult, compare_means, joi
 
 
 def measure_ltv(data: ArmData) -> MetricResult:
-    """Margin earned in the window per assigned customer; where unknown, revenue, and `reason` says so."""
-    if data.knows("margin"):
-        return compare_means(data, "margin")
+    """Margin earned up to `value_days` from the campaign's start (to its end where that is not set), per assigned
+    customer; where unknown, revenue of the window, and `reason` says so.
+
+    What a model expects beyond it is no outcome: fitted to both arms together, it draws them towards each other.
+    """
+    if data.knows("realised"):
+        return compare_means(data, "realised", horizon="value")
     revenue = compare_means(data, "revenue")
     return replace(revenue, reason=join_reasons("revenue, because the margin is not known", revenue.reason))
 
 
 METRIC = Metric(
-    "ltv", "Realised lifetime value a customer", unit="money", better="higher", measure=measure_ltv
+    "ltv",
+    "Realised lifetime value a customer",
+    unit="money",
+    better="higher",
+    measure=measure_ltv,
+    horizon="value",
 )

@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 import pytest
 
-from monitoring.experiments import Campaign, read_campaigns
+from monitoring.experiments import Campaign, MeasurementSettings, read_campaigns
 from monitoring.experiments.outcomes import build_outcomes, count_overlaps
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -21,6 +21,7 @@ CAMPAIGN = Campaign(campaign_id="spring", name="Spring", channel="email", starts
 EVENT_COLUMNS = {
     "source": "string", "event_id": "string", "customer_id": "string", "occurred_at": "timestamp('UTC')",
     "kind": "string", "value": "float64", "margin": "float64", "order_id": "string",
+    "discount": "float64",
 }  # fmt: skip
 ASSIGNMENT_COLUMNS = {
     "campaign_id": "string", "customer_id": "string", "arm": "string", "assigned_at": "timestamp('UTC')",
@@ -47,6 +48,7 @@ def observe(connection):
         campaign: Campaign = CAMPAIGN,
         until: datetime = LATER,
         margin_rate: float | None = None,
+        value_days: int | None = None,
     ) -> pd.DataFrame:
         rows = [
             {"source": "shop", "event_id": f"{customer}-{i}", "customer_id": customer,
@@ -64,8 +66,7 @@ def observe(connection):
             _table(connection, assigned, ASSIGNMENT_COLUMNS),
             campaign=campaign,
             until=until,
-            churn_days=60,
-            margin_rate=margin_rate,
+            settings=MeasurementSettings(margin_rate=margin_rate, value_days=value_days),
         )
         return outcomes.to_pandas().set_index("customer_id")
 

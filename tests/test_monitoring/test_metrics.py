@@ -21,7 +21,7 @@ from statsmodels.stats.weightstats import CompareMeans
 
 import monitoring.metrics
 from monitoring.experiments import Campaign, MeasurementSettings
-from monitoring.experiments.effects import list_arms, merge_cells, read_cells
+from monitoring.experiments.aggregates import list_arms, merge_cells, read_cells
 from monitoring.metrics import ArmData, Lift, MetricResult, compare_means, load_metrics
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -29,7 +29,7 @@ CAMPAIGN = Campaign(
     campaign_id="c", name="Spring", channel=None, starts_at=START, ends_at=START + timedelta(days=14)
 )
 METRICS = load_metrics()
-COLUMNS = ("converted", "orders", "revenue", "margin", "churned")
+COLUMNS = ("converted", "orders", "revenue", "margin", "realised", "churned", "is_new", "new_converted")
 
 
 def make_outcomes(**arms: Mapping[str, list]) -> pd.DataFrame:
@@ -73,14 +73,14 @@ def shoppers() -> pd.DataFrame:
         revenue = orders * rng.lognormal(3.0, 0.6, size)
         arms[arm] = {
             "converted": orders > 0, "orders": orders, "revenue": revenue, "margin": 0.4 * revenue,
-            "churned": rng.binomial(1, 0.3, size),
+            "realised": 0.4 * revenue, "churned": rng.binomial(1, 0.3, size),
         }  # fmt: skip
     return make_outcomes(**arms)
 
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [("conversion", "converted"), ("revenue", "revenue"), ("ltv", "margin"), ("churn", "churned")],
+    [("conversion", "converted"), ("revenue", "revenue"), ("ltv", "realised"), ("churn", "churned")],
 )
 def test_differences_are_welchs_as_in_scipy_and_statsmodels(shoppers, name: str, column: str) -> None:
     arms = {arm: rows[column].to_numpy() for arm, rows in shoppers.groupby("arm")}
@@ -144,7 +144,7 @@ def test_cac_inverts_the_interval_of_the_lift() -> None:
         control={"converted": ones(50, 1_000)}, treatment={"converted": ones(300, 2_000)}
     )
     costs = {"treatment": 1_000.0}
-    conversion, cac = (measure(name, outcomes, costs=costs) for name in ("conversion", "cac"))
+    conversion, cac = (measure(name, outcomes, costs=costs) for name in ("conversion", "cost_per_conversion"))
     gained, cost = conversion.lift["treatment"], cac.lift["treatment"]
     assert cac.arms == {"control": None, "treatment": pytest.approx(1_000 / 300)}
     assert cost.absolute == pytest.approx(1_000 / (0.1 * 2_000))
@@ -157,14 +157,14 @@ def test_what_control_cost_is_taken_off_at_the_arms_size() -> None:
     outcomes = make_outcomes(
         control={"converted": ones(50, 1_000)}, treatment={"converted": ones(300, 2_000)}
     )
-    cac = measure("cac", outcomes, costs={"treatment": 1_000.0, "control": 100.0})
+    cac = measure("cost_per_conversion", outcomes, costs={"treatment": 1_000.0, "control": 100.0})
     assert cac.arms["control"] == pytest.approx(2.0)
     assert cac.lift["treatment"].absolute == pytest.approx((1_000 - 2 * 100) / 200)
 
 
 def test_cac_is_bounded_below_alone_where_the_lift_may_be_nothing() -> None:
     outcomes = make_outcomes(control={"converted": ones(50, 1_000)}, treatment={"converted": ones(55, 1_000)})
-    cac = measure("cac", outcomes, costs={"treatment": 100.0})
+    cac = measure("cost_per_conversion", outcomes, costs={"treatment": 100.0})
     lift = cac.lift["treatment"]
     assert lift.high is None
     assert 0 < lift.low < lift.absolute == pytest.approx(20.0)
@@ -173,7 +173,7 @@ def test_cac_is_bounded_below_alone_where_the_lift_may_be_nothing() -> None:
 
 def test_cac_has_no_average_where_fewer_converted() -> None:
     outcomes = make_outcomes(control={"converted": ones(55, 1_000)}, treatment={"converted": ones(50, 1_000)})
-    lift = measure("cac", outcomes, costs={"treatment": 100.0}).lift["treatment"]
+    lift = measure("cost_per_conversion", outcomes, costs={"treatment": 100.0}).lift["treatment"]
     assert (lift.absolute, lift.high) == (None, None)
     assert lift.low > 0
 
@@ -182,7 +182,7 @@ def test_cac_of_nothing_gained_is_nothing() -> None:
     outcomes = make_outcomes(
         control={"converted": ones(200, 1_000)}, treatment={"converted": ones(50, 1_000)}
     )
-    cac = measure("cac", outcomes, costs={"treatment": 100.0})
+    cac = measure("cost_per_conversion", outcomes, costs={"treatment": 100.0})
     assert cac.lift == {"treatment": Lift()}
     assert "no conversions gained" in cac.reason
 
@@ -194,7 +194,7 @@ def test_roi_rescales_the_margins_interval(shoppers) -> None:
         assert getattr(roi, end) == pytest.approx((getattr(margin, end) * 2_100 - 500) / 500)
 
 
-@pytest.mark.parametrize("name", ["cac", "roi"])
+@pytest.mark.parametrize("name", ["cost_per_conversion", "roi"])
 @pytest.mark.parametrize(
     ("costs", "reason"),
     [
@@ -212,7 +212,7 @@ def test_without_a_cost_there_is_no_return(shoppers, name: str, costs: dict, rea
 def test_several_arms_name_the_one_they_explain() -> None:
     columns = {"converted": ones(50, 1_000)}
     outcomes = make_outcomes(control=columns, mail=columns, push=columns)
-    reason = measure("cac", outcomes, costs={"push": 10.0}).reason
+    reason = measure("cost_per_conversion", outcomes, costs={"push": 10.0}).reason
     assert "mail: cost unknown" in reason
     assert "push: at least" in reason
 
@@ -221,7 +221,7 @@ def test_several_arms_name_the_one_they_explain() -> None:
 
 
 def test_unknown_margin_leaves_revenue_and_no_roi(shoppers) -> None:
-    partly = shoppers.assign(margin=shoppers["margin"].mask(shoppers.index == 0))
+    partly = shoppers.assign(margin=np.nan, realised=np.nan)
     ltv = measure("ltv", partly)
     assert ltv.lift == measure("revenue", partly).lift
     assert "revenue, because the margin is not known" in ltv.reason
@@ -339,6 +339,12 @@ def test_a_metric_is_one_new_file(shoppers) -> None:
 
 def test_the_metrics_of_the_design_are_there() -> None:
     assert {"conversion", "cac", "aov", "churn", "ltv", "roi", "revenue"} <= set(METRICS)
+    assert {"visits", "opens", "clicks", "margin", "retention", "nps", "cost_per_conversion"} <= set(METRICS)
+    assert {name for name, metric in METRICS.items() if metric.guards} == {
+        "unsubscribes",
+        "refunds",
+        "complaints",
+    }
     assert all(metric.name == name for name, metric in METRICS.items())
 
 

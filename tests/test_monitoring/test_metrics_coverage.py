@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from monitoring.experiments import Campaign, MeasurementSettings
-from monitoring.experiments.effects import read_cells
+from monitoring.experiments.aggregates import read_cells
 from monitoring.metrics import ArmData, MetricResult, load_metrics
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -60,6 +60,7 @@ def experiments() -> dict[str, list[MetricResult]]:
                     "orders": orders,
                     "revenue": revenue,
                     "margin": MARGIN_RATE * revenue,
+                    "realised": MARGIN_RATE * revenue,
                     "churned": rng.binomial(1, CHURN[which], rows),
                 }
             )
@@ -77,7 +78,7 @@ def list_true_lifts() -> dict[str, float]:
         "churn": CHURN[1] - CHURN[0],
         "aov": more - less,
         "ltv": margin,
-        "cac": COST / ((treatment - control) * TREATMENT_SIZE),
+        "cost_per_conversion": COST / ((treatment - control) * TREATMENT_SIZE),
         "roi": (margin * TREATMENT_SIZE - COST) / COST,
     }
 
