@@ -185,6 +185,80 @@ def test_churn_waits_for_its_horizon_and_needs_the_customers_own_doing(observe) 
     assert early["churned"].isna().all()
 
 
+def test_what_customers_did_is_told_by_kind(observe) -> None:
+    outcomes = observe(
+        {
+            "anna": [(1, "email_open", None), (1, "email_click", None), (2, "session", None)],
+            "bert": [(1, "email_unsubscribe", None), (2, "complaint", None), (3, "refund", 5.0)],
+            "cleo": [(-1, "session", None), (20, "email_open", None)],
+        }
+    )
+    columns = ["visited", "opened", "clicked", "unsubscribed", "complained", "refunded", "prior_visited"]
+    assert outcomes.loc["anna", columns].tolist() == [1, 1, 1, 0, 0, 0, 0]
+    assert outcomes.loc["bert", columns].tolist() == [0, 0, 0, 1, 1, 1, 0]
+    assert outcomes.loc["cleo", columns].tolist() == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_answers_are_promoters_less_detractors(observe) -> None:
+    answers = [
+        (1, "survey", 10.0),
+        (2, "survey", 9.0),
+        (3, "survey", 8.0),
+        (4, "survey", 6.0),
+        (20, "survey", 0.0),
+    ]
+    outcomes = observe({"anna": answers, "bert": [(1, "session", None)]})
+    assert outcomes.loc["anna", ["surveys", "promoted"]].tolist() == [4, 1]
+    assert outcomes.loc["bert", ["surveys", "promoted"]].tolist() == [0, 0]
+
+
+def test_who_bought_before_is_not_new(observe) -> None:
+    outcomes = observe(
+        {"anna": [(-300, "purchase", 9.0), (1, "purchase", 9.0)], "bert": [(1, "purchase", 9.0)]}
+        | {"dora": [(-1, "session", None)]}
+    )
+    assert outcomes["is_new"].to_dict() == {"anna": 0, "bert": 1, "dora": 1}
+    assert outcomes["new_converted"].to_dict() == {"anna": 0, "bert": 1, "dora": 0}
+
+
+def test_realised_value_is_followed_beyond_the_campaign(observe) -> None:
+    bought = {"anna": [(1, "purchase", 20.0), (20, "purchase", 30.0), (40, "purchase", 50.0)]}
+    options = {"margin_rate": 0.5}
+    assert observe(bought, **options).loc["anna", ["margin", "realised"]].tolist() == [10.0, 10.0]
+    followed = observe(bought, **options, value_days=30)
+    assert followed.loc["anna", ["margin", "realised"]].tolist() == [10.0, 25.0]
+
+
+def test_late_conversions_are_those_of_the_second_half_less_those_of_the_first(observe) -> None:
+    days = [1, 2, 10]
+    outcomes = observe({"anna": [(day, "purchase", 1.0) for day in days], "bert": [(12, "purchase", 1.0)]})
+    assert outcomes["late_conversions"].to_dict() == {"anna": -1, "bert": 1}
+
+
+def test_the_past_is_told_with_the_names_of_the_present(observe) -> None:
+    outcomes = observe(
+        {
+            "anna": [(-10, "purchase", 40.0), (-9, "refund", 10.0), (-61, "session", None)],
+            "bert": [(-61, "session", None), (-5, "email_sent", None)],
+        },
+        margin_rate=0.5,
+    )
+    columns = ["prior_converted", "prior_revenue", "prior_margin", "prior_realised", "prior_churned"]
+    assert outcomes.loc["anna", columns].tolist() == [1, 30.0, 15.0, 15.0, 0]
+    assert outcomes.loc["bert", columns].tolist() == [0, 0.0, 0.0, 0.0, 1]
+    assert outcomes["prior_retained"].to_dict() == {"anna": 1, "bert": 0}
+
+
+def test_discounts_are_those_of_purchases_in_the_window(observe) -> None:
+    outcomes = observe(
+        {
+            "anna": [(1, "purchase", 20.0, {"discount": 2.0}), (2, "purchase", 9.0, {"discount": 1.0})],
+            "bert": [(-1, "purchase", 20.0, {"discount": 2.0}), (1, "session", None)],
+        }
+    )
+    assert outcomes["discounts"].to_dict() == {"anna": 3.0, "bert": 0.0}
+
+
 def test_a_customer_in_both_arms_is_left_out_and_counted(observe, connection) -> None:
     assigned = [
         {"customer_id": "both", "arm": "control"},
