@@ -200,7 +200,7 @@ def count_if_alive(
 
     if abs(model.a - 1) < _SINGULAR:
         # 0 ÷ 0 at a = 1, and smooth around it.
-        beside = (replace(model, a=1 - _SINGULAR), replace(model, a=1 + _SINGULAR))
+        beside = (replace(model, a=1 - 2 * _SINGULAR), replace(model, a=1 + 2 * _SINGULAR))
         below, above = (count_if_alive(one, frequency, age, weeks=weeks) for one in beside)
         return np.asarray((below + above) / 2)
     z = weeks / (model.alpha + age + weeks)

@@ -27,7 +27,7 @@ CORRELATION_MAX = 0.1
 RATIO_MAX = 0.2
 MAPE_MAX = 0.2
 GINI_MIN = 0.2
-BUYERS_MIN = 100
+BUYERS_MIN = 300
 DECILES = 10
 
 Verdict = Literal["holds", "fails", "unknown"]
@@ -62,7 +62,7 @@ class Calibration:
             perfectly, 0 like a coin.
         mape: mean absolute error over deciles, each as a share of what happened; a decile in which nothing happened
             counts as 1, unless nothing was foretold.
-        mape_by_chance: what it would be on average if the forecast were exactly right, as customers differ.
+        mape_by_chance: how large it gets, in one of forty samples, by chance alone if the forecast is exactly right.
     """
 
     deciles: pd.DataFrame
@@ -131,10 +131,10 @@ def check_lifetime_value(
 
     - frequency and spend are correlated by more than 0.1, by two standard errors beyond it;
     - purchases, or value, are on the whole foretold more than 20 % wrong, by two standard errors beyond it;
-    - the mean error over deciles (MAPE) is over 20 % more than chance alone would make it;
+    - the mean error over deciles (MAPE) is more than 20 % above what chance alone makes of it in one of forty samples;
     - the normalised Gini of the ranking is under 0.2.
 
-    It is unknown where fewer than 100 customers bought in the holdout, or bought again before it; for all customers
+    It is unknown where fewer than 300 customers bought in the holdout, or bought again before it; for all customers
     that is no reason to believe it.
 
     Args:
@@ -231,8 +231,11 @@ def measure_calibration(predicted: pd.Series, actual: pd.Series) -> Calibration:
     off = np.abs(means[0] - means[1])
     scale = np.abs(means[1])
     shares = np.divide(off, scale, out=(off > 0).astype(float), where=scale > 0)
-    # The mean size of a normal deviation is √(2/π) of its standard one.
-    chance = np.sqrt(2 / np.pi) * np.divide(spread, scale, out=np.zeros_like(spread), where=scale > 0)
+    noise = np.divide(spread, scale, out=np.zeros_like(spread), where=scale > 0)
+    # Sizes of normal deviations have the mean √(2/π), and the variance 1 − 2/π, of the deviations' own.
+    by_chance = np.sqrt(2 / np.pi) * noise.mean() + 2 * np.sqrt((1 - 2 / np.pi) * (noise @ noise)) / len(
+        noise
+    )
     ratio = foretold.sum() / happened.sum()
     residual = foretold - ratio * happened
     return Calibration(
@@ -241,7 +244,7 @@ def measure_calibration(predicted: pd.Series, actual: pd.Series) -> Calibration:
         ratio_error=float(np.sqrt(residual @ residual) / happened.sum()),
         gini=_gini(shared) / max(_gini(np.sort(happened)[::-1]), 1e-12),
         mape=float(shares.mean()),
-        mape_by_chance=float(chance.mean()),
+        mape_by_chance=float(by_chance),
     )
 
 
@@ -250,10 +253,10 @@ def find_faults(calibration: Calibration, *, name: str) -> list[str]:
     faults = []
     ratio, error = calibration.ratio, calibration.ratio_error
     if abs(ratio - 1) - 2 * error > RATIO_MAX:
-        faults.append(f"{ratio:.0%} of the {name} that came was foretold (limit: 20 % off)")
+        faults.append(f"{name} foretold: {ratio:.0%} of what came (limit: 20 % off)")
     if calibration.mape - calibration.mape_by_chance > MAPE_MAX:
         faults.append(
-            f"{name} by decile were {calibration.mape:.0%} off, of which chance explains "
+            f"{name} by decile: {calibration.mape:.0%} off, of which chance explains "
             f"{calibration.mape_by_chance:.0%} (limit: 20 % more)"
         )
     if calibration.gini < GINI_MIN:
