@@ -81,16 +81,16 @@ def fit_purchases(histories: pd.DataFrame, *, resolution: float | None = DAY) ->
         rows=customers,
     )
     r, alpha, a, b = map(float, found.parameters)
-    notes = tuple(_describe_limits(a, found.at_limit))
+    notes = tuple(_describe_limits(a / (a + b), found.at_limit))
     return PurchaseModel(r, alpha, a, b, found.log_likelihood, customers, notes)
 
 
-def _describe_limits(a: float, at_limit: np.ndarray) -> list[str]:
+def _describe_limits(leaving: float, at_limit: np.ndarray) -> list[str]:
     notes = []
     if at_limit[:2].any():
         notes.append("the spread of purchase rates ran to its limit: customers buy about equally often")
     if at_limit[2:].any():
-        who = "hardly anybody leaves" if a < 1 else "everybody is about as likely to leave"
+        who = "hardly anybody leaves" if leaving < 0.01 else "everybody is about as likely to leave"
         notes.append(f"the spread of leaving ran to its limit: {who}")
     return notes
 

@@ -179,6 +179,8 @@ def _judge(histories: pd.DataFrame, predicted: pd.DataFrame, actual: pd.DataFram
             f"to tell, it takes {BUYERS_MIN} of each"
         )
         return CalibrationVerdict("unknown", (sentence,), customers)
+    if not actual["value"].sum() > 0:
+        return CalibrationVerdict("fails", ("nothing was spent in the holdout",), customers)
     correlation = measure_correlation(histories[spenders])
     known = predicted["value"].notna().to_numpy()
     purchases = measure_calibration(predicted["purchases"], actual["purchases"])

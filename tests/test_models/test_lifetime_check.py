@@ -114,6 +114,13 @@ def test_without_a_model_there_is_a_reason_and_no_number(spoil, reason: str) -> 
     assert reason in found.reasons[0]
 
 
+def test_purchases_that_were_all_free_are_no_forecast_come_true() -> None:
+    buyers = simulate_buyers(TRUE, customers=CUSTOMERS, seed=1)
+    found = check_lifetime_value(buyers.histories, buyers.holdout.assign(value=0.0), weeks=39)
+    assert found.reasons == ("nothing was spent in the holdout",)
+    assert found.overall.value is None
+
+
 def test_customers_without_a_row_in_the_holdout_bought_nothing() -> None:
     buyers = simulate_buyers(TRUE, customers=CUSTOMERS, seed=1)
     bought = buyers.holdout[buyers.holdout["purchases"] > 0].sample(frac=1.0, random_state=1)
