@@ -16,6 +16,7 @@ from benchmarks.faulty_feeds import FAULTS, break_feeds
 from benchmarks.features import measure_features
 from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
+from benchmarks.lifetime_value import compare_published, find_cdnow, measure_lifetime_value
 from models.factors import compute_factors, load_families
 from models.rollups import roll_up, select_bought
 from models.schemas import list_columns
@@ -160,3 +161,19 @@ def test_the_drift_stage_is_measured_with_its_record(tmp_path: Path) -> None:
     cost = measure_drift_stage(tmp_path / "drift", customers=1000)
     assert set(cost.stages) == {"sources", "comparison", "record"}
     assert all(seconds > 0 for seconds in cost.stages.values())
+
+
+@pytest.mark.long
+def test_lifetime_values_are_fitted_in_a_process_of_its_own() -> None:
+    cost = measure_lifetime_value(customers=3000)
+    assert set(cost.stages) == {"BG/NBD", "Gamma-Gamma", "prediction"}
+    assert all(seconds > 0 for seconds in cost.stages.values())
+
+
+@pytest.mark.skipif(
+    not find_cdnow().exists(), reason=f"{find_cdnow()} is not there; set SEGMENTWERK_DATA_DIR"
+)
+def test_every_published_figure_of_cdnow_is_met() -> None:
+    found = compare_published()
+    assert len(found) == 8
+    assert {one.name: one.deviation for one in found if abs(one.deviation) > 0.005} == {}

@@ -1,4 +1,4 @@
-"""Rollups, factors and outcomes are the same numbers on DuckDB and on PySpark, for a shop with every oddity."""
+"""Rollups and all that is computed from them are the same numbers on DuckDB and on PySpark, for every oddity."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import pytest
 from models.factors import compute_factors, list_factors
 from models.outcomes import compute_outcomes
 from models.own_factors import OwnFactor
+from models.purchase_histories import build_histories, count_holdout
 from models.rollups import KEYS, Rollups, combine_rollups, roll_up, select_bought
 from models.simulation.shop import simulate_shop
 from tasks.engines import (
@@ -344,3 +345,21 @@ def outcomes(engines: Engines) -> Frames:
 def test_outcome(outcomes: Frames, name: str) -> None:
     assert_same(outcomes, "customer_id", name)
     assert len(set(outcomes[0][name].dropna())) > 1
+
+
+def test_purchase_histories(engines: Engines) -> None:
+    def compute(engine: Engine) -> ibis.Table:
+        return build_histories(engine.read_rollups().orders, as_of=AS_OF)
+
+    frames = engines.compute(compute, "customer_id")
+    assert frames[0]["frequency"].max() > 2
+    assert_same(frames, *frames[0].columns)
+
+
+def test_purchases_of_a_holdout(engines: Engines) -> None:
+    def compute(engine: Engine) -> ibis.Table:
+        return count_holdout(engine.read_rollups().orders, after=BEFORE, until=AS_OF)
+
+    frames = engines.compute(compute, "customer_id")
+    assert frames[0]["purchases"].max() > 2
+    assert_same(frames, *frames[0].columns)

@@ -1,4 +1,4 @@
-"""Rollups, factors and outcomes as SQL for the warehouses no account is at hand for, against golden files.
+"""Rollups and what is computed from them as SQL for the warehouses no account is at hand for, against golden files.
 
 The files lie in `tests/golden/<dialect>/`. After a change that is meant, write them anew and read the difference:
 
@@ -19,6 +19,7 @@ import sqlglot
 
 from models.factors import CUSTOMER_COLUMNS, load_families
 from models.outcomes import compute_outcomes
+from models.purchase_histories import build_histories, count_holdout
 from models.rollups import Rollups, combine_rollups, roll_up, select_bought
 from models.schemas import list_columns
 
@@ -50,6 +51,8 @@ def build_expressions() -> dict[str, ibis.Table]:
         **{f"combined_{name}": getattr(combined, name) for name in NAMES},
         **{f"factors_{name}": one.compute(readable[one.reads], AS_OF) for name, one in families.items()},
         "outcomes": compute_outcomes(bought, after=date(2026, 8, 17), until=AS_OF, customers=customers),
+        "purchase_histories": build_histories(stored.orders, as_of=AS_OF),
+        "purchase_holdout": count_holdout(stored.orders, after=date(2026, 8, 17), until=AS_OF),
     }
 
 
