@@ -48,7 +48,7 @@ def sql_sources(settings: Settings) -> list[tuple[Source, str, str]]:
 
 
 def test_there_are_examples() -> None:
-    assert {"ga4_bigquery", "online_retail", "postgres_shop"} <= {path.stem for path in EXAMPLES}
+    assert {"ga4_bigquery", "hillstrom", "online_retail", "postgres_shop"} <= {path.stem for path in EXAMPLES}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -163,7 +163,11 @@ def _plan_variance(data: ArmData, column: str, arm: str, now: float) -> float:
 
 def _adjust(data: ArmData, statistic: RatioOfMeans, arms: list[str]) -> dict[str, AdjustedLift]:
     column = statistic.numer
-    covariate = f"prior_{column}" if data.knows(f"prior_{column}") else None
+    covariate: str | None = f"prior_{column}"
+    if not data.knows(f"prior_{column}") or not any(
+        data.variance(arm, f"prior_{column}") > 0 for arm in data.statistics
+    ):
+        covariate = None
     if statistic.denom is not None or (covariate is None and len(data.strata) < 2):
         return {}
     strata = data.strata or (data.statistics,)
