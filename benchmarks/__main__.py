@@ -15,6 +15,16 @@ from rich.console import Console
 
 from benchmarks.drift import ALARMS_MAX, DETECTED_MIN, RETRAINS_MAX, SHOPS, WATCHED_MAX, watch_shops
 from benchmarks.drift_stage import BYTES_MAX, SECONDS_MAX, measure_drift_stage
+from benchmarks.experiment_scale import measure_scale
+from benchmarks.experiments import (
+    EXPERIMENTS,
+    LOOKED_AT,
+    compare_power,
+    count_early_errors,
+    count_false_positives,
+    count_mismatches,
+    measure_coverage,
+)
 from benchmarks.faulty_feeds import DRAWS, SOUND, break_feeds
 from benchmarks.faulty_feeds import SHOPS as FAULTY_SHOPS
 from benchmarks.features import MEMORY, Contest, measure_features
@@ -43,7 +53,15 @@ from benchmarks.retraining import SEEDS as RETRAINED_SEEDS
 from benchmarks.segment_orders import BOOTSTRAPS, REPEATS, contest_orders
 from benchmarks.segment_scale import CUSTOMERS, FACTORS, draw_growth, measure_growth
 from benchmarks.segment_truth import SEEDS, recover_shops
-from benchmarks.tables import show_contest, show_cost, show_growth, show_recoveries, start_table, write_memory
+from benchmarks.tables import (
+    show_contest,
+    show_cost,
+    show_coverage,
+    show_growth,
+    show_recoveries,
+    start_table,
+    write_memory,
+)
 
 PARTS = (
     "demo",
@@ -62,6 +80,8 @@ PARTS = (
     "faulty-feeds",
     "drift-stage",
     "ltv",
+    "experiments",
+    "experiments-scale",
 )
 
 
@@ -313,6 +333,33 @@ def _show_lifetime_value(_folder: Path, options: argparse.Namespace, out: Consol
     out.print(table)
 
 
+def _show_experiments(_folder: Path, options: argparse.Namespace, out: Console) -> None:
+    many = options.experiments
+    show_coverage(measure_coverage(experiments=many), out)
+    for name, share in count_false_positives(experiments=many).items():
+        out.print(f"no effect, and {name} found one: {share:.1%} (aim: 4 to 6 %)")
+    early, fixed = count_early_errors(experiments=min(many, LOOKED_AT))
+    out.print(
+        f"28 looks at no effect: the always-valid interval found one in {early:.1%} (aim: at most 5 %), the one made "
+        f"for the end in {fixed:.1%}"
+    )
+    for name, power in compare_power(experiments=many).items():
+        out.print(
+            f"{name}: planned power {power.planned:.0%}, found {power.found:.1%} (aim: within 3 points)"
+        )
+    for share, told in count_mismatches(draws=many).items():
+        aim = "at most .5 %" if share == 0.5 else "at least 99 %"
+        out.print(
+            f"20,000 customers of whom {share:.0%} go to control: mismatch told in {told:.2%} (aim: {aim})"
+        )
+
+
+def _show_experiment_scale(_folder: Path, options: argparse.Namespace, out: Console) -> None:
+    cost = measure_scale(customers=options.campaign_customers)
+    show_cost(f"a campaign of {options.campaign_customers:,} customers, every metric", cost, out)
+    out.print("aims for 10,000,000: at most 15 s and 4,096 MiB")
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -329,7 +376,11 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "drift": _show_drift,
     "faulty-feeds": _show_faults,
     "drift-stage": _show_drift_stage,
+    "experiments": _show_experiments,
+    "experiments-scale": _show_experiment_scale,
     "ltv": _show_lifetime_value,
+    "experiments": _show_experiments,
+    "experiments-scale": _show_experiment_scale,
 }
 
 
@@ -377,6 +428,10 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--faulty-draws", type=int, default=DRAWS, help="faults of each kind in each of them")
     parser.add_argument("--drift-customers", type=int, default=1_000_000, help="customers of 'drift-stage'")
     parser.add_argument("--valued-customers", type=int, default=VALUED_CUSTOMERS, help="customers of 'ltv'")
+    parser.add_argument("--experiments", type=int, default=EXPERIMENTS, help="campaigns of 'experiments'")
+    parser.add_argument(
+        "--campaign-customers", type=int, default=10_000_000, help="customers of 'experiments-scale'"
+    )
     parser.add_argument("--stale-seeds", type=int, default=STALE_SEEDS, help="runs of 'retraining-stale'")
     parser.add_argument(
         "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"

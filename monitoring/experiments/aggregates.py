@@ -15,6 +15,9 @@ from monitoring.experiments import CONTROL
 if TYPE_CHECKING:
     from tea_tasting.aggr import Aggregates
 
+PRIOR, CAPPED = "prior_", "_capped"
+"""How columns begin that say the same of the time before, and end that say it without outliers."""
+
 Cells = dict[tuple[int | None, str], "Aggregates"]
 
 
@@ -46,10 +49,17 @@ def read_cells(outcomes: ibis.Table) -> Cells:
         has_count=True,
         mean_cols=[name for name in table.columns if name != "cell"],
         var_cols=columns,
-        cov_cols=list(combinations(columns, 2)),
+        cov_cols=_list_pairs(columns),
     )
     keyed = {_split_cell(str(cell)): _fill_spread(one) for cell, one in found.items()}
     return dict(sorted(keyed.items(), key=lambda item: (item[0][0] is None, item[0][0] or 0, item[0][1])))
+
+
+def _list_pairs(columns: list[str]) -> list[tuple[str, str]]:
+    """Columns whose covariance is asked for: any two outcomes, and an outcome with its own past."""
+    outcomes = [name for name in columns if not name.startswith(PRIOR) and not name.endswith(CAPPED)]
+    own_past = [(name, f"{PRIOR}{name}") for name in outcomes if f"{PRIOR}{name}" in columns]
+    return [*combinations(outcomes, 2), *own_past]
 
 
 def merge_cells(cells: Cells, *, segment_id: int | None = None) -> dict[str, Aggregates]:

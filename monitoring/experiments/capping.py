@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ibis
 
+from monitoring.experiments.aggregates import CAPPED
+
 MONEY = ("revenue", "margin", "realised")
 OUTLIERS = 0.99
 """Of the customers with any money, the most that is left as it is when it is asked whether outliers carry a result."""
-CAPPED = "{}_capped"
 
 
 def winsorize(outcomes: ibis.Table, *, quantile: float) -> ibis.Table:
@@ -17,7 +18,7 @@ def winsorize(outcomes: ibis.Table, *, quantile: float) -> ibis.Table:
 
 def add_capped(outcomes: ibis.Table) -> ibis.Table:
     """The same money once more without its outliers, as columns `<column>_capped`."""
-    return outcomes.mutate(**_cap(outcomes, quantile=OUTLIERS, name=CAPPED))
+    return outcomes.mutate(**_cap(outcomes, quantile=OUTLIERS, name=f"{{}}{CAPPED}"))
 
 
 def _cap(outcomes: ibis.Table, *, quantile: float, name: str) -> dict[str, ibis.expr.types.Value]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.experiments import CONTROL, Horizon
 from monitoring.experiments.adjustment import AdjustedLift, adjust_difference
+from monitoring.experiments.aggregates import PRIOR
 from monitoring.experiments.arms import (
     ArmData,
     Lift,
@@ -155,7 +156,7 @@ def _plan_variance(data: ArmData, column: str, arm: str, now: float) -> float:
     """What the variance was to be expected to be at the end, by what the same customers did before."""
     campaign = data.campaign
     length = campaign.ends_at - campaign.starts_at
-    past = data.variance(CONTROL, f"prior_{column}") + data.variance(arm, f"prior_{column}")
+    past = data.variance(CONTROL, f"{PRIOR}{column}") + data.variance(arm, f"{PRIOR}{column}")
     if past > 0:
         return past * length.total_seconds() / (PRIOR_DAYS * 86_400)
     return now * length / max(data.until - campaign.starts_at, length / 1000)
@@ -163,9 +164,9 @@ def _plan_variance(data: ArmData, column: str, arm: str, now: float) -> float:
 
 def _adjust(data: ArmData, statistic: RatioOfMeans, arms: list[str]) -> dict[str, AdjustedLift]:
     column = statistic.numer
-    covariate: str | None = f"prior_{column}"
-    if not data.knows(f"prior_{column}") or not any(
-        data.variance(arm, f"prior_{column}") > 0 for arm in data.statistics
+    covariate: str | None = f"{PRIOR}{column}"
+    if not data.knows(f"{PRIOR}{column}") or not any(
+        data.variance(arm, f"{PRIOR}{column}") > 0 for arm in data.statistics
     ):
         covariate = None
     if statistic.denom is not None or (covariate is None and len(data.strata) < 2):

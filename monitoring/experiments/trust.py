@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitoring.experiments import CONTROL
+from monitoring.experiments.aggregates import CAPPED, PRIOR
 from monitoring.experiments.arms import ArmData, Lift
-from monitoring.experiments.capping import CAPPED
 from monitoring.experiments.comparisons import compare_means
 
 MAX_OVERLAP_SHARE = 0.01
@@ -162,7 +162,7 @@ def check_balance(data: ArmData, *, alpha: float) -> Check:
     (column, arm), smallest = min(tests.items(), key=lambda pair: pair[1])
     p_value = min(1.0, len(tests) * smallest)
     if p_value < alpha:
-        what = f"the arms already differed before, in {column.removeprefix('prior_')} of {arm}"
+        what = f"the arms already differed before, in {column.removeprefix(PRIOR)} of {arm}"
         return Check("balance", False, f"{what} (p = {p_value:.2g})", p_value)
     return Check("balance", True, "the arms did alike before", p_value)
 
@@ -204,7 +204,7 @@ def check_outliers(data: ArmData) -> Check:
         return Check(
             "outliers", None, "the metric counts customers, not money: no customer weighs more than another"
         )
-    plain, capped = (compare_means(data, name).lift for name in (column, CAPPED.format(column)))
+    plain, capped = (compare_means(data, name).lift for name in (column, f"{column}{CAPPED}"))
     carried = [arm for arm in plain if _says(plain[arm]) and _says(capped[arm]) != _says(plain[arm])]
     if not any(one.low is not None for one in capped.values()):
         return Check("outliers", None, "there is no result that outliers could carry")
