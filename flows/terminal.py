@@ -188,7 +188,7 @@ def show_plan(plan: Mapping[str, Any]) -> None:
     )
     for column in table.columns[2:]:
         column.justify = "right"
-    groups = [("all", plan["overall"]), *((s["segment_name"], s["arms"]) for s in plan["segments"])]
+    groups = [("all", plan["overall"]), *((s["segment_name"], s["arms"]) for s in plan["by_segment"])]
     for name, rows in groups:
         for row in rows:
             table.add_row(escape(name), escape(row["arm"]), *_plan_cells(row, metric=plan["primary_metric"]))
@@ -376,6 +376,8 @@ def show_exports(result: Mapping[str, Any]) -> None:
         out.print(f"[bold]{name}[/bold]: {len(files)} file(s)")
         for file in files:
             out.print(f"  {file}", soft_wrap=True)
+        if name in result["contacts"]:
+            show_lines([result["contacts"][name]["sentence"]], out)
     if not result["exports"]:
         out.print("There is no [[exports]] section in the configuration.", markup=False)
 

@@ -280,7 +280,7 @@ def build_summary(plan: CampaignPlan, drawn: Assignment, *, alpha: float) -> dic
         "baseline": plan.arms[0].baseline,
         "mde": max((mde for mde in mdes if mde is not None), default=None) if None not in mdes else None,
         "overall": [_flatten(arm) for arm in plan.arms],
-        "segments": [
+        "by_segment": [
             {
                 "segment_id": segment.segment_id,
                 "segment_name": segment.segment_name,
