@@ -139,7 +139,9 @@ def prove_contacts(own: Lake, export: Export, *, timezone: str) -> None:
         ContactListError: a key is of somebody in control or the hold-out, or of nobody in the arms asked for.
     """
     con = own.engine.con
-    own.engine.create_table("must_not", _select_kept_back(own, export, timezone=timezone), temp=True)
+    own.engine.create_table(
+        "must_not", _select_kept_back(own, export, timezone=timezone), temp=True, overwrite=True
+    )
     holders = f"SELECT key_hash, customer_id FROM {own.relation('identities')} WHERE key_kind = $kind"
     if own.has("links"):
         holders += (
