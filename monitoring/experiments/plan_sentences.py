@@ -80,7 +80,7 @@ def _describe_reach(found: ArmPower, *, design: ExperimentDesign) -> str:
     move = "fall" if metric == "churn" else "gain"
     if effect is None or (found.power is None and found.needed is None):
         if found.mde is None:
-            return f"too small. {(found.reason or 'no effect can be shown').capitalize()}"
+            return f"nothing can be shown: {found.reason}"
         reach = f"a {move} of {describe_effect(found.mde, metric)} or more"
         smallest = f"{reach} would be found with {POWER:.0%} probability"
         return smallest if effect is None else f"{smallest}; {found.reason}"
