@@ -16,7 +16,13 @@ from prefect.cache_policies import NO_CACHE
 from models.expressions import translate_expression
 from monitoring.experiments import MeasurementSettings
 from monitoring.experiments.assignment import assign_arms
-from monitoring.experiments.history import History, combine_histories, count_days, measure_history
+from monitoring.experiments.history import (
+    History,
+    combine_histories,
+    count_days,
+    measure_history,
+    read_history,
+)
 from monitoring.experiments.plan_sentences import describe_arms, describe_draw, describe_history
 from monitoring.experiments.planning import (
     POWER,
@@ -249,7 +255,7 @@ def _read_histories(
     found = measure_history(
         lake.table("events"), people, campaign=design.campaign, until=until, settings=settings
     )
-    return {int(row.pop("segment_id")): History(**row) for row in found.to_pyarrow().to_pylist()}
+    return {int(row.pop("segment_id")): read_history(**row) for row in found.to_pyarrow().to_pylist()}
 
 
 def _count_known_days(lake: Lake, *, until: datetime, days: int) -> int:

@@ -134,8 +134,8 @@ def _events(ids: list[str], segment_id: np.ndarray, rng: np.random.Generator) ->
     bought = _rows(
         [ids[i] for i in buyers], "purchase", [MOMENT - timedelta(seconds=int(age)) for age in ages]
     )
-    bought["value"] = rng.gamma(4.0, 20.0, len(buyers))
-    bought["margin"] = bought["value"] * 0.3
+    bought["value"] = rng.gamma(4.0, 20.0, len(buyers)).round(2)
+    bought["margin"] = (bought["value"] * 0.3).round(4)
     events = pd.concat([seen, bought], ignore_index=True)
     return events.assign(event_id=[f"e{number}" for number in range(len(events))])
 

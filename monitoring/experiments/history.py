@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 
 import ibis
 from ibis import _
@@ -57,7 +59,8 @@ def measure_history(
         settings: the days that make a churned customer, and the margin where events carry none.
 
     Returns:
-        segment_id, customers, mean, variance (of all, not of a sample), unknown; see `History`.
+        segment_id, customers, total and squares (sums of the metric and of its square, as decimals of four and
+        eight places, so that they do not depend on the order of the rows), unknown; see `read_history`.
     """
     since = until - timedelta(days=count_days(campaign, settings=settings))
     recent = events.filter((_.occurred_at >= ibis.literal(since)) & (_.occurred_at < ibis.literal(until)))
@@ -68,13 +71,20 @@ def measure_history(
     value = found.value.coalesce(0.0)
     if campaign.primary_metric == "churn":
         value = 1.0 - value
-    values = found.select("segment_id", "unknown", value=value.cast("float64"))
+    # A ten-thousandth of the shop's currency is exact enough, and adds up to the same in whatever order.
+    values = found.select("segment_id", "unknown", value=value.cast("decimal(18, 4)"))
     return values.group_by("segment_id").aggregate(
         customers=_.count(),
-        mean=_.value.mean(),
-        variance=_.value.var(how="pop"),
+        total=_.value.sum().cast("decimal(38, 4)"),
+        squares=(_.value * _.value).sum().cast("decimal(38, 8)"),
         unknown=_.unknown.sum().coalesce(0),
     )
+
+
+def read_history(*, customers: int, total: Decimal, squares: Decimal, unknown: int) -> History:
+    """One row of `measure_history`: its mean, and its variance over all, without rounding on the way."""
+    mean, square = Fraction(total) / customers, Fraction(squares) / customers
+    return History(customers, float(mean), float(square - mean**2), int(unknown))
 
 
 def count_days(campaign: Campaign, *, settings: MeasurementSettings) -> int:

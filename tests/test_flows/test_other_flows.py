@@ -136,7 +136,7 @@ def test_a_delivered_campaign_is_planned_by_its_row_and_one_that_has_started_is_
     deliver("late", datetime(2026, 11, 10, tzinfo=UTC))
     with pytest.raises(ValueError, match="campaign 'late' started at 2026-11-10"):
         plan_campaign("late", config=str(shop_copy.config), as_of=LAST)
-    with pytest.raises(ValueError, match="no .* section with campaign_id 'nowhere'; there are: .*post"):
+    with pytest.raises(ValueError, match=r"no .* section with campaign_id 'nowhere'; there are: .*post"):
         plan_campaign("nowhere", config=str(shop_copy.config), as_of=LAST)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitoring.experiments import Campaign, MeasurementSettings
-from monitoring.experiments.history import History, combine_histories, measure_history
+from monitoring.experiments.history import History, combine_histories, measure_history, read_history
 from monitoring.experiments.plan_sentences import describe_history, describe_power
 from monitoring.experiments.planning import (
     CampaignPlan,
@@ -272,15 +272,31 @@ EVENTS = make_events(
 def test_only_the_last_days_of_these_customers_count(
     metric: str, expected: dict[int, tuple[float, int]]
 ) -> None:
-    found = measure_history(
+    rows = measure_history(
         EVENTS, PEOPLE, campaign=make_design(metric).campaign, until=START,
         settings=MeasurementSettings(churn_days=28),
-    ).to_pandas().set_index("segment_id")  # fmt: skip
-    assert found["customers"].to_dict() == {1: 2, 2: 2}
+    ).to_pyarrow().to_pylist()  # fmt: skip
+    found = {row.pop("segment_id"): read_history(**row) for row in rows}
+    assert set(found) == {1, 2}
     for segment, (mean, unknown) in expected.items():
-        assert found.loc[segment, "mean"] == pytest.approx(mean)
-        assert found.loc[segment, "variance"] == pytest.approx(mean**2)
-        assert found.loc[segment, "unknown"] == unknown
+        assert found[segment] == History(2, mean, mean**2, unknown)
+
+
+def test_the_history_is_the_same_to_the_last_digit_whatever_the_order_of_the_events() -> None:
+    rng = np.random.default_rng(2)
+    rows = [("abcd"[i % 4], "purchase", 3, float(v), None) for i, v in enumerate(rng.gamma(2.0, 30.0, 4000))]
+    found = set()
+    for _again in range(3):
+        rng.shuffle(rows)
+        table = measure_history(
+            make_events(*rows),
+            PEOPLE,
+            campaign=make_design("revenue").campaign,
+            until=START,
+            settings=SETTINGS,
+        )
+        found.add(tuple(sorted(tuple(row.values()) for row in table.to_pyarrow().to_pylist())))
+    assert len(found) == 1
 
 
 def test_a_short_history_is_mentioned() -> None:
