@@ -168,8 +168,9 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
     day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
     tables = {name: lake.table(name) for name in lake.versions} | read_rollup_tables(lake)
     tables["runs"] = ibis.memtable(lake.runs())
-    # Nobody is addressed before the day after.
-    tables["held_out"] = read_holdout(lake, day + timedelta(days=1))
+    if lake.has("holdout"):
+        # Nobody is addressed before the day after.
+        tables["held_out"] = read_holdout(lake, day + timedelta(days=1))
     if settings.features.factors:
         meanings = describe_own(settings.features.factors)
         tables["own_factors"] = ibis.memtable({"factor": [*meanings], "meaning": [*meanings.values()]})

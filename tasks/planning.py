@@ -138,6 +138,9 @@ def _select_meant(lake: Lake, eligible: ibis.Table, design: ExperimentDesign, *,
         eligible = eligible.filter(
             eligible.segment_name.isin(wanted) | eligible.segment_id.cast("string").isin(wanted)
         )
+    if lake.has("identities"):
+        # Who has turned out to be somebody else since the scoring is drawn, or held out, under that name.
+        eligible = eligible.semi_join(lake.table("identities"), "customer_id")
     if design.rule is not None:
         eligible = eligible.semi_join(_apply_rule(lake, design, day=day), "customer_id")
     return eligible.select("customer_id", "segment_id", "segment_name", "model_version")
@@ -171,7 +174,8 @@ def _count_kept(marked: ibis.Table, design: ExperimentDesign, *, day: date) -> _
     named = f"campaign '{design.campaign.campaign_id}'"
     chosen = f"segments {', '.join(design.segments)}" if design.segments else "any segment"
     if not found.meant:
-        raise ValueError(f'{named}: no customer of {chosen} on {day} meets the rule "{design.rule}"')
+        lacks = "is there any more" if design.rule is None else f'meets the rule "{design.rule}"'
+        raise ValueError(f"{named}: no customer of {chosen} on {day} {lacks}")
     if found.meant == found.refused:
         raise ValueError(f"{named}: none of the {found.meant:,} customers of {chosen} may be contacted")
     raise ValueError(

@@ -132,6 +132,35 @@ def test_the_segment_is_that_of_the_draw_whatever_comes_later(home: Path) -> Non
     pd.testing.assert_series_equal(read_drawn(home)["segment_id"], before)
 
 
+def test_who_has_turned_out_to_be_somebody_else_since_the_scoring_is_not_drawn_twice(home: Path) -> None:
+    identities = open_lake(str(home)).table("identities").to_pandas()
+    former, present = name_customer(10), name_customer(4)
+    identities["customer_id"] = identities["customer_id"].replace(former, present)
+    change(home, identities=identities.astype({"since": "Int64", "shared": "boolean"}))
+    plan(home, holdout_share=0.0)
+    drawn = read_drawn(home)["customer_id"]
+    assert former not in set(drawn)
+    assert (len(drawn), drawn.eq(present).sum()) == (PEOPLE - 1, 1)
+
+
+def test_everybody_held_out_is_an_error(home: Path) -> None:
+    change(
+        home,
+        holdout=pd.DataFrame(
+            {
+                "quarter": "2026-Q4",
+                "customer_id": [name_customer(number) for number in range(PEOPLE)],
+                "drawn_at": pd.Timestamp(MOMENT),
+                "share": 0.05,
+            }
+        ),
+    )
+    with pytest.raises(
+        ValueError, match="all 1,800 customers of any segment who may be contacted are in the hold-out"
+    ):
+        plan(home)
+
+
 def set_consent(home: Path, consent: Callable[[pd.Series], Any]) -> None:
     customers = open_lake(str(home)).table("customers").to_pandas()
     customers["consent_marketing"] = pd.array(consent(customers["customer_id"]), dtype="boolean")
