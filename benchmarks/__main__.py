@@ -376,8 +376,6 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "drift": _show_drift,
     "faulty-feeds": _show_faults,
     "drift-stage": _show_drift_stage,
-    "experiments": _show_experiments,
-    "experiments-scale": _show_experiment_scale,
     "ltv": _show_lifetime_value,
     "experiments": _show_experiments,
     "experiments-scale": _show_experiment_scale,

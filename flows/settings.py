@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from models.keys import IdentitySettings
-from models.mapping import Source
+from models.mapping import Source, parse_expression
 from models.maps import MapMethod
 from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
@@ -34,7 +36,10 @@ from models.rollups import end_of_day
 from models.schemas import EVENT_KINDS
 from models.training_settings import TrainingSettings
 from monitoring.drift_settings import DriftSettings
-from monitoring.experiments import Campaign, MeasurementSettings
+from monitoring.experiments import CONTROL, Campaign, MeasurementSettings
+from monitoring.experiments.assignment import check_shares
+from monitoring.experiments.holdout import HoldoutSettings
+from monitoring.experiments.planning import TREATMENT, ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
 from tasks.destinations import Export
@@ -106,10 +111,28 @@ class PlannedCampaign(Section):
     channel: str = "email"
     starts_at: date
     ends_at: date
-    segments: tuple[int, ...] = ()
-    control_share: float = Field(default=CONTROL_SHARE, gt=0, lt=1)
+    segments: tuple[int | str, ...] = ()
+    rule: str | None = None
+    control_share: float | None = Field(default=None, gt=0, lt=1)
+    arms: dict[str, float] = {}
     primary_metric: str = "conversion"
+    smallest_effect: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     conversion_kind: str = "purchase"
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of every arm: as they are named, or control and one treatment."""
+        return dict(self.arms) or split_control(self.control_share)
+
+    def design(self, timezone: str) -> ExperimentDesign:
+        """The campaign as it is drawn."""
+        return ExperimentDesign(
+            campaign=self.terms(timezone),
+            shares=self.shares,
+            segments=tuple(str(segment) for segment in self.segments),
+            rule=self.rule,
+            smallest_effect=self.smallest_effect,
+        )
 
     def terms(self, timezone: str) -> Campaign:
         """The campaign as it is measured: whole days in the shop's timezone, the last one included."""
@@ -122,8 +145,28 @@ class PlannedCampaign(Section):
             ends_at=end_of_day(self.ends_at, timezone=timezone),
             primary_metric=self.primary_metric,
             conversion_kind=self.conversion_kind,
-            control_share=self.control_share,
+            control_share=self.shares[CONTROL],
         )
+
+    @field_validator("rule")
+    @classmethod
+    def _one_condition(cls, rule: str | None) -> str | None:
+        if rule is not None:
+            parse_expression(rule)
+        return rule
+
+    @field_validator("arms")
+    @classmethod
+    def _arms_of_an_experiment(cls, arms: dict[str, float]) -> dict[str, float]:
+        if arms:
+            check_shares(arms)
+        return arms
+
+    @model_validator(mode="after")
+    def _control_once(self) -> PlannedCampaign:
+        if self.arms and self.control_share is not None:
+            raise ValueError("arms and control_share say the same; give one of them")
+        return self
 
     @model_validator(mode="after")
     def _ends_after_start(self) -> PlannedCampaign:
@@ -154,6 +197,7 @@ class Settings(BaseSettings):
     drift: DriftSettings = DriftSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     measurement: MeasurementSettings = MeasurementSettings()
+    holdout: HoldoutSettings = HoldoutSettings()
     report: ReportSettings = ReportSettings()
     segments: SegmentSettings = SegmentSettings()
     campaigns: tuple[PlannedCampaign, ...] = ()
@@ -208,22 +252,37 @@ class Settings(BaseSettings):
     @property
     def experiment(self) -> Design:
         """How a campaign within one segment is run: as the first one planned, or with a fifth in control."""
-        share = next((campaign.control_share for campaign in self.campaigns), CONTROL_SHARE)
+        share = next((campaign.shares[CONTROL] for campaign in self.campaigns), CONTROL_SHARE)
         return Design(control_share=share, alpha=self.measurement.alpha)
 
-    def find_campaign(self, campaign_id: str) -> PlannedCampaign:
-        """The `[[campaigns]]` section of that id."""
+    def find_campaign(self, campaign_id: str, *, delivered: Sequence[Campaign] = ()) -> PlannedCampaign:
+        """The `[[campaigns]]` section of that id; `delivered` are the campaigns there are besides."""
         for campaign in self.campaigns:
             if campaign.campaign_id == campaign_id:
                 return campaign
-        known = ", ".join(c.campaign_id for c in self.campaigns) or "none"
+        ids = [*(c.campaign_id for c in self.campaigns), *(c.campaign_id for c in delivered)]
+        known = ", ".join(dict.fromkeys(ids)) or "none"
         raise ConfigError(
             f"there is no [[campaigns]] section with campaign_id '{campaign_id}'; there are: {known}"
         )
 
+    def design_campaign(self, campaign_id: str, *, delivered: Sequence[Campaign] = ()) -> ExperimentDesign:
+        """The campaign of that id as it is drawn: from its `[[campaigns]]` section, else as it was delivered."""
+        row = next((campaign for campaign in delivered if campaign.campaign_id == campaign_id), None)
+        if row is None or any(section.campaign_id == campaign_id for section in self.campaigns):
+            return self.find_campaign(campaign_id, delivered=delivered).design(self.timezone)
+        shares = split_control(row.control_share)
+        return ExperimentDesign(campaign=replace(row, control_share=shares[CONTROL]), shares=shares)
+
     def last_whole_day(self, now: datetime) -> date:
         """The default `as_of`: yesterday in the shop's timezone."""
         return now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=1)
+
+
+def split_control(share: float | None) -> dict[str, float]:
+    """Control and one treatment; a fifth is in control where nobody says otherwise."""
+    control = CONTROL_SHARE if share is None else share
+    return {CONTROL: control, TREATMENT: 1 - control}
 
 
 def load_settings(path: Path | str) -> Settings:

@@ -178,13 +178,30 @@ def show_campaign(campaign: Mapping[str, Any]) -> None:
 
 
 def show_plan(plan: Mapping[str, Any]) -> None:
-    """A campaign's plan: what it could find, and who is in which arm."""
+    """A campaign's plan: what it could find, who is in which arm, and how it looks in each segment."""
     out = console()
-    out.print(f"[bold]{plan['name']}[/bold]: {plan['sentence']}")
-    table = Table("arm", "customers", box=None, pad_edge=False)
-    for arm, customers in plan["arms"].items():
-        table.add_row(arm, f"{customers:,}")
+    arms = ", ".join(f"{customers:,} {arm}" for arm, customers in plan["arms"].items())
+    out.print(f"[bold]{escape(plan['name'])}[/bold]: {escape(arms)}")
+    show_lines(plan["sentences"], out)
+    table = Table(
+        "segment", "arm", "customers", "baseline", "needed", "power", "MDE", box=None, pad_edge=False
+    )
+    for column in table.columns[2:]:
+        column.justify = "right"
+    groups = [("all", plan["overall"]), *((s["segment_name"], s["arms"]) for s in plan["by_segment"])]
+    for name, rows in groups:
+        for row in rows:
+            table.add_row(escape(name), escape(row["arm"]), *_plan_cells(row, metric=plan["primary_metric"]))
     out.print(table)
+    told = {row["reason"] for _name, rows in groups[1:] for row in rows if row["reason"]}
+    show_lines([f"–: {reason}" for reason in sorted(told)[:TOLD_REASONS]], out)
+
+
+def _plan_cells(row: Mapping[str, Any], *, metric: str) -> tuple[str, ...]:
+    """One arm's figures in one group of customers; a dash is one that cannot be had."""
+    amount = "{:.1%}" if metric in ("conversion", "churn") else "{:,.2f}"
+    styles = {"customers": "{:,}", "baseline": amount, "needed": "{:,}", "power": "{:.0%}", "mde": amount}
+    return tuple("–" if row[name] is None else style.format(row[name]) for name, style in styles.items())
 
 
 def show_ingest(summary: Mapping[str, Any]) -> None:
@@ -359,6 +376,8 @@ def show_exports(result: Mapping[str, Any]) -> None:
         out.print(f"[bold]{name}[/bold]: {len(files)} file(s)")
         for file in files:
             out.print(f"  {file}", soft_wrap=True)
+        if name in result["contacts"]:
+            show_lines([result["contacts"][name]["sentence"]], out)
     if not result["exports"]:
         out.print("There is no [[exports]] section in the configuration.", markup=False)
 

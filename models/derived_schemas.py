@@ -206,6 +206,15 @@ class Deliveries(Table):
     taken_in_at: Timestamp = pa.Field(ge=EARLIEST)
 
 
+class Holdout(Table):
+    """Who no campaign may touch in a calendar quarter such as 2026-Q4, and the share it was drawn with."""
+
+    quarter: str
+    customer_id: str
+    drawn_at: Timestamp = pa.Field(ge=EARLIEST)
+    share: float = pa.Field(gt=0, lt=0.5)
+
+
 class Quarantine(Table):
     """A row that was refused, with every reason.
 
@@ -252,6 +261,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "migrations": Migrations,
     "week_profiles": WeekProfiles,
     "promotions": Promotions,
+    "holdout": Holdout,
     "quarantine": Quarantine,
     "runs": Runs,
 }

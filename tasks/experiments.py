@@ -1,12 +1,11 @@
-"""Campaigns in the lake: measured against their control groups, planned, and assigned."""
+"""Campaigns in the lake: measured against their control groups."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import ibis
 import pandas as pd
-import pyarrow
 from ibis import _
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -102,37 +101,3 @@ def _read_costs(lake: Lake, campaign: Campaign, *, as_of: date) -> pd.DataFrame:
     costs = lake.table("costs")
     ours = costs.filter((costs.campaign_id == campaign.campaign_id) & (costs.day <= as_of))
     return ours.select("arm", "amount").to_pandas()
-
-
-_ASSIGNMENTS = pyarrow.schema(
-    [
-        ("campaign_id", pyarrow.string()),
-        ("customer_id", pyarrow.string()),
-        ("arm", pyarrow.string()),
-        ("assigned_at", pyarrow.timestamp("us", "UTC")),
-        ("segment_id", pyarrow.int64()),
-        ("model_version", pyarrow.string()),
-    ]
-)
-_CAMPAIGNS = pyarrow.schema(
-    [
-        ("campaign_id", pyarrow.string()),
-        ("name", pyarrow.string()),
-        ("channel", pyarrow.string()),
-        ("starts_at", pyarrow.timestamp("us", "UTC")),
-        ("ends_at", pyarrow.timestamp("us", "UTC")),
-        ("primary_metric", pyarrow.string()),
-        ("control_share", pyarrow.float64()),
-    ]
-)
-
-
-def store_assignment(lake: Lake, campaign: Campaign, assigned: pd.DataFrame, *, model_version: str) -> None:
-    """Write a planned campaign and who is in which arm; planning it again replaces both."""
-    where = "campaign_id = '{}'".format(campaign.campaign_id.replace("'", "''"))
-    now = datetime.now(UTC).replace(microsecond=0)
-    rows = assigned.assign(campaign_id=campaign.campaign_id, assigned_at=now, model_version=model_version)
-    table = pyarrow.Table.from_pandas(rows[_ASSIGNMENTS.names], schema=_ASSIGNMENTS, preserve_index=False)
-    lake.overwrite("assignments", table, where=where)
-    about = {name: getattr(campaign, name) for name in _CAMPAIGNS.names}
-    lake.overwrite("campaigns", pyarrow.Table.from_pylist([about], schema=_CAMPAIGNS), where=where)

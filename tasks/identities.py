@@ -223,8 +223,9 @@ def _settle_changes(lake: Lake) -> tuple[str, ...]:
         _move_by_link(lake, "events", owners=owners)
     if lake.has("consents"):
         _move_by_link(lake, "consents", owners="SELECT link_id, customer_id FROM moves")
-    if lake.has("assignments") and _count(con, "identity_merges"):
-        _move_assignments(lake)
+    if _count(con, "identity_merges"):
+        _rename_rows(lake, "assignments", once_a="campaign_id, customer_id, arm", first_by="assigned_at")
+        _rename_rows(lake, "holdout", once_a="quarter, customer_id", first_by="drawn_at")
     return tuple(customer for (customer,) in torn)
 
 
@@ -288,16 +289,17 @@ def _move_by_link(lake: Lake, name: str, *, owners: str) -> None:
         lake.overwrite_months(name, rows, months=months)
 
 
-def _move_assignments(lake: Lake) -> None:
-    """Who was assigned to an arm twice under two names keeps the first assignment.
+def _rename_rows(lake: Lake, name: str, *, once_a: str, first_by: str) -> None:
+    """Who was drawn twice under two names keeps the first draw.
 
     Two arms stay two: whoever was in both has to be seen, to be left out of the comparison.
     """
+    if not lake.has(name):
+        return
     con = lake.engine.con
-    source = lake.relation("assignments")
     rows = con.execute(
         "SELECT * FROM (SELECT a.* REPLACE (coalesce(m.customer_id, a.customer_id) AS customer_id) "
-        f"FROM {source} a LEFT JOIN identity_merges m ON m.old_customer_id = a.customer_id) "
-        "QUALIFY row_number() OVER (PARTITION BY campaign_id, customer_id, arm ORDER BY assigned_at) = 1"
+        f"FROM {lake.relation(name)} a LEFT JOIN identity_merges m ON m.old_customer_id = a.customer_id) "
+        f"QUALIFY row_number() OVER (PARTITION BY {once_a} ORDER BY {first_by}) = 1"
     )
-    lake.overwrite("assignments", rows.to_arrow_table())
+    lake.overwrite(name, rows.to_arrow_table())

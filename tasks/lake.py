@@ -463,5 +463,5 @@ def _tables_on_disk(lake: Lake) -> list[str]:
 LAKE_TABLES = (
     "deliveries", "identities", "links", "merges", "renames", "activity_daily", "orders", "sessions",
     "categories_daily", "features", "snapshots", "segments", "shadow_segments", "segment_profiles", "migrations",
-    "week_profiles", "promotions", "quarantine", "suppressions",
+    "week_profiles", "promotions", "quarantine", "suppressions", "holdout",
 )  # fmt: skip

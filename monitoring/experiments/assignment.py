@@ -31,7 +31,7 @@ def assign_arms(customers: pd.DataFrame, *, shares: Mapping[str, float], salt: s
     Raises:
         ValueError: bad shares, or a customer given twice.
     """
-    _check_shares(shares)
+    check_shares(shares)
     repeated = customers["customer_id"].duplicated()
     if repeated.any():
         first = customers.loc[repeated, "customer_id"].iloc[0]
@@ -56,7 +56,12 @@ def count_arms(customers: int, *, shares: Mapping[str, float]) -> dict[str, int]
     return counts
 
 
-def _check_shares(shares: Mapping[str, float]) -> None:
+def check_shares(shares: Mapping[str, float]) -> None:
+    """Refuse arms that are no experiment.
+
+    Raises:
+        ValueError: there is no control or no treatment, a share is out of range, or they do not add up to 1.
+    """
     if CONTROL not in shares or len(shares) < 2:
         raise ValueError(f"shares has the arms {', '.join(shares)}; give '{CONTROL}' and a treatment")
     for arm, share in shares.items():

@@ -20,6 +20,9 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from models.mapping import KeyKind
+from monitoring.experiments import CONTROL
+
 if TYPE_CHECKING:
     import ibis
 
@@ -33,6 +36,11 @@ class Export(BaseModel):
         path: the file or folder to write, as the destination says.
         segments: names or ids of the segments to keep; none keeps all.
         options: what only this destination knows.
+        campaign, arm: whose treatment group to write (one arm of it, or all), as rows of a contact list.
+        join: the contact list: a file of the shop's own, relative to the configuration.
+        key, column: the identity key the list is joined by, and its column there, if that has another name.
+        other_keys: further keys in the list by kind, with their columns; a row one of whose keys is of somebody
+            in control or the hold-out is kept back.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +50,35 @@ class Export(BaseModel):
     path: Path
     segments: tuple[str, ...] = ()
     options: dict[str, str] = {}
+    campaign: str | None = None
+    arm: str | None = None
+    join: str | None = None
+    key: KeyKind | None = None
+    column: str | None = None
+    other_keys: dict[KeyKind, str] = {}
+
+    @property
+    def listed_keys(self) -> dict[str, str]:
+        """The column of every key of the contact list by kind, first that which says who is addressed."""
+        return {} if self.key is None else {self.key: self.column or self.key} | self.other_keys
+
+    @model_validator(mode="after")
+    def _joins_a_whole_list(self) -> Export:
+        parts = {name: getattr(self, name) for name in ("campaign", "join", "key")}
+        given = [name for name, value in parts.items() if value is not None]
+        more = [name for name in ("arm", "column", "other_keys") if getattr(self, name)]
+        if not given and not more:
+            return self
+        missing = [name for name in parts if name not in given]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing: campaign, join and key belong together")
+        if self.destination != "audience" or self.segments:
+            raise ValueError("a contact list goes with destination 'audience' and without segments")
+        if self.arm == CONTROL:
+            raise ValueError(f"arm '{CONTROL}' must not be addressed; name a treatment")
+        if self.key in self.other_keys:
+            raise ValueError(f"other_keys: '{self.key}' is the key itself; name its column with column")
+        return self
 
     @model_validator(mode="after")
     def _fits_its_destination(self) -> Export:

@@ -1,8 +1,8 @@
 """The customers a tool may address, with their segment: one CSV.
 
 `path` is the file, or a folder in which `<name>_<as_of>.csv` is written. Left out are customers who have
-withdrawn their consent to marketing, and the control groups of campaigns that have not ended: addressing
-those would end the comparison they are there for.
+withdrawn their consent to marketing, and the control groups of campaigns that have not ended and the hold-out
+(a table `held_out`, if there is one): addressing those would end the comparison they are there for.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def select_audience(tables: Mapping[str, ibis.Table], export: Export, as_of: dat
     if "assignments" in tables:
         held_back = find_control_customers(tables["assignments"], tables.get("campaigns"), as_of=as_of)
         audience = audience.anti_join(held_back, "customer_id")
+    if "held_out" in tables:
+        audience = audience.anti_join(tables["held_out"], "customer_id")
     return audience.select(*COLUMNS).order_by("customer_id")
 
 

@@ -1,8 +1,10 @@
 """Every flow beside the weekly one, on copies of a shop that has run for two weeks."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
+import pyarrow
 import pytest
 from pydantic import SecretStr
 from test_flows.conftest import read_champion
@@ -20,6 +22,16 @@ name = "Winter letter"
 starts_at = 2026-11-20
 ends_at = 2026-12-10
 control_share = 0.25
+"""
+CONTACTS = """
+[[exports]]
+name = "letters"
+destination = "audience"
+path = "outbox/letters.csv"
+campaign = "winter"
+join = "crm.csv"
+key = "email"
+column = "mail"
 """
 LAST = date(2026, 11, 15)
 
@@ -77,7 +89,7 @@ def test_plan_campaign_draws_the_same_exact_arms_twice(shop_copy: Any) -> None:
     plan = plan_campaign("winter", config=str(shop_copy.config), as_of=LAST)
     people = sum(plan["arms"].values())
     assert plan["arms"]["control"] == pytest.approx(0.25 * people, abs=1)
-    assert 0 < plan["baseline_conversion"] < 1
+    assert 0 < plan["baseline"] < 1
     assert 0 < plan["mde"] < 1
 
     def read() -> dict[str, str]:
@@ -93,6 +105,71 @@ def test_plan_campaign_draws_the_same_exact_arms_twice(shop_copy: Any) -> None:
     assert len(first) == people
     assert plan_campaign("winter", config=str(shop_copy.config), as_of=LAST) == plan
     assert read() == first
+
+
+def test_a_delivered_campaign_is_planned_by_its_row_and_one_that_has_started_is_refused(
+    shop_copy: Any,
+) -> None:
+    from flows.plan_campaign import plan_campaign
+
+    def deliver(campaign_id: str, starts_at: datetime) -> None:
+        row = {
+            "campaign_id": campaign_id, "name": campaign_id, "channel": "post", "starts_at": starts_at,
+            "ends_at": starts_at + timedelta(days=10), "primary_metric": "revenue", "control_share": 0.4,
+        }  # fmt: skip
+        with write_lake(str(shop_copy.home)) as lake:
+            moment = pyarrow.timestamp("us", "UTC")
+            schema = pyarrow.schema(
+                [
+                    (name, moment if name.endswith("_at") else pyarrow.infer_type([value]))
+                    for name, value in row.items()
+                ]
+            )
+            lake.append("campaigns", pyarrow.Table.from_pylist([row], schema=schema))
+            lake.commit(begin_run("by hand", LAST), {})
+
+    deliver("post", datetime(2026, 12, 1, tzinfo=UTC))
+    plan = plan_campaign("post", config=str(shop_copy.config), as_of=LAST)
+    assert plan["primary_metric"] == "revenue"
+    assert plan["arms"]["control"] == pytest.approx(0.4 * sum(plan["arms"].values()), abs=1)
+    assert plan["holdout"]["left_out"] > 0
+    deliver("late", datetime(2026, 11, 10, tzinfo=UTC))
+    with pytest.raises(ValueError, match="campaign 'late' started at 2026-11-10"):
+        plan_campaign("late", config=str(shop_copy.config), as_of=LAST)
+    with pytest.raises(ValueError, match=r"no .* section with campaign_id 'nowhere'; there are: .*post"):
+        plan_campaign("nowhere", config=str(shop_copy.config), as_of=LAST)
+
+
+def test_the_treatment_group_is_exported_as_rows_of_the_shops_own_list(shop_copy: Any) -> None:
+    from flows.plan_campaign import plan_campaign
+    from flows.settings import load_settings
+    from flows.views import write_exports
+
+    folder = shop_copy.config.parent
+    with shop_copy.config.open("a", encoding="utf-8") as file:
+        file.write(CAMPAIGN + CONTACTS)
+    plan = plan_campaign("winter", config=str(shop_copy.config), as_of=LAST)
+    addresses = shop_copy.shop.truth.keys.query("key_kind == 'email'")["key_value"]
+    shouted = addresses.str.upper()
+    shouted.to_csv(folder / "crm.csv", index=False, header=["mail"])
+    result = write_exports(load_settings(shop_copy.config), as_of=LAST, only="letters")
+    (told,) = result["contacts"].values()
+    written = pd.read_csv(folder / "outbox" / "letters.csv")["mail"].str.lower()
+    secret = read_secret(str(shop_copy.home), None)
+    hashes = {hash_identity("email", address, secret=secret) for address in written}
+    lake = open_lake(str(shop_copy.home))
+    owners = lake.table("identities").to_pandas().set_index("key_hash")["customer_id"]
+    drawn = (
+        lake.table("assignments").to_pandas().query("campaign_id == 'winter'").set_index("customer_id")["arm"]
+    )
+    assert len(written) == told["written"] > 0
+    assert told["assigned"] == plan["arms"]["treatment"]
+    assert set(drawn.loc[sorted(owners[sorted(hashes)])]) == {"treatment"}
+    held = [
+        path for path in shop_copy.home.rglob("*")
+        if path.is_file() and any(a.encode() in path.read_bytes() for a in (shouted.iloc[0], addresses.iloc[0]))
+    ]  # fmt: skip
+    assert held == []
 
 
 def test_forget_customer_leaves_nothing_of_the_person(shop_copy: Any) -> None:

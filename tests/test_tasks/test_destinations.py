@@ -184,6 +184,14 @@ def test_without_campaigns_every_control_customer_is_held_back(tables: Tables, t
     assert read_customers(written) == set(CUSTOMERS) - {"p02"}
 
 
+def test_the_hold_out_is_held_back_too(tables: Tables, tmp_path: Path) -> None:
+    held_out = ibis.memtable({"customer_id": ["p00", "p02"]})
+    (written,) = write(
+        tables | {"held_out": held_out}, Export(name="all", destination="audience", path=tmp_path)
+    )
+    assert read_customers(written) == set(CUSTOMERS) - {"p00", "p02", "p04", "p06", "p07"}
+
+
 def without_segments(tables: Tables) -> Tables:
     return {name: table for name, table in tables.items() if name != "segments"}
 
