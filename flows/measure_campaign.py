@@ -10,6 +10,7 @@ from prefect import flow
 from flows.settings import load_settings
 from tasks.experiments import measure_campaigns
 from tasks.lake import open_lake
+from tasks.lifetime_values import check_forecast
 
 
 @flow(name="measure-campaign", persist_result=False)
@@ -27,6 +28,7 @@ def measure_campaign(
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     lake = open_lake(settings.home)
     (result,) = measure_campaigns(
-        lake, as_of=day, timezone=settings.timezone, settings=settings.measurement, only=campaign
-    )
+        lake, as_of=day, timezone=settings.timezone, settings=settings.measurement,
+        doubts=check_forecast(lake, as_of=day).reasons, only=campaign,
+    )  # fmt: skip
     return result.to_dict()

@@ -22,12 +22,16 @@ TOLD_FLOWS = 2
 _METRIC_TITLES = {
     "conversion": "Conversion",
     "cac": "CAC",
+    "cost_per_conversion": "Cost/conv.",
     "aov": "AOV",
     "churn": "Churn",
     "ltv": "LTV",
     "roi": "ROI",
 }
-_STYLES = {"conversion": "{:+.2%} points", "churn": "{:+.2%} points", "roi": "{:+.0%}", "cac": "{:,.2f} each"}
+_STYLES = {
+    "conversion": "{:+.2%} points", "churn": "{:+.2%} points", "roi": "{:+.0%}", "cac": "{:,.2f} each",
+    "cost_per_conversion": "{:,.2f} each",
+}  # fmt: skip
 
 
 def console() -> Console:
@@ -123,12 +127,16 @@ def show_campaigns(campaigns: Sequence[Mapping[str, Any]], out: Console) -> None
         out.print(f"[bold]{campaign['name']}[/bold]: {campaign['decision']}. {campaign['sentence']}")
         for name, title in _METRIC_TITLES.items():
             metric = campaign["metrics"].get(name)
-            if metric is not None:
+            if metric is not None and (name != "cac" or _has_figure(metric)):
                 told = f"{title:<11}{describe_metric(name, metric)}"
                 out.print(
                     fill(told, width=out.width, initial_indent="  ", subsequent_indent=" " * 13), markup=False
                 )
         out.print()
+
+
+def _has_figure(metric: Mapping[str, Any]) -> bool:
+    return any(lift["absolute"] is not None or lift["low"] is not None for lift in metric["lift"].values())
 
 
 def describe_metric(name: str, metric: Mapping[str, Any]) -> str:

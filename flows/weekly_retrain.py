@@ -15,12 +15,14 @@ from tasks.approval import seek_approval
 from tasks.artifacts import publish_artifacts
 from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
-from tasks.experiments import measure_campaigns
+from tasks.experiments import add_up_campaigns, measure_campaigns
 from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
+from tasks.lifetime_values import foretell_values
 from tasks.migration import trace_migration
 from tasks.notifications import send_notices
+from tasks.programme import measure_programme
 from tasks.progress import Stopwatch
 from tasks.promotion import (
     check_population,
@@ -104,8 +106,16 @@ def weekly_retrain(
         with clock.stage("migration"):
             migration = trace_migration(lake, factors, scored, champion, as_of=day)
         with clock.stage("measure"):
+            values = foretell_values(lake, as_of=day)
             campaigns = measure_campaigns(
+                lake, as_of=day, timezone=settings.timezone, settings=settings.measurement,
+                doubts=values.reasons,
+            )  # fmt: skip
+            programme = measure_programme(
                 lake, as_of=day, timezone=settings.timezone, settings=settings.measurement
+            )
+            portfolio = add_up_campaigns(
+                campaigns, timezone=settings.timezone, alpha=settings.measurement.alpha
             )
         summary = {
             "as_of": str(day),
@@ -119,6 +129,9 @@ def weekly_retrain(
             "segments": scored.to_dict(),
             "migration": migration and migration.to_dict(),
             "campaigns": [campaign.to_dict() for campaign in campaigns],
+            "returns": portfolio.to_dict(),
+            "programme": [quarter.to_dict() for quarter in programme],
+            "lifetime_value": values.to_dict(),
         }
         with clock.stage("report"):
             report = build_reports(

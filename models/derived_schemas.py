@@ -231,6 +231,17 @@ class Quarantine(Table):
     first_seen_at: Timestamp = pa.Field(ge=EARLIEST)
 
 
+class LifetimeValues(Table):
+    """What a customer is expected to do in the year ahead; null where their spend is not known to be positive."""
+
+    as_of: pa.Date
+    customer_id: str
+    alive: float = pa.Field(ge=0, le=1)
+    purchases: float = pa.Field(ge=0)
+    spend: float = pa.Field(nullable=True, ge=0)
+    value: float = pa.Field(nullable=True, ge=0)
+
+
 class Runs(Table):
     """A finished run, and the version of every table it left."""
 
@@ -262,6 +273,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "week_profiles": WeekProfiles,
     "promotions": Promotions,
     "holdout": Holdout,
+    "lifetime_values": LifetimeValues,
     "quarantine": Quarantine,
     "runs": Runs,
 }

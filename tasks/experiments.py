@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import pandas as pd
@@ -14,23 +18,52 @@ from models.rollups import end_of_day
 from monitoring.experiments import Campaign, MeasurementSettings, read_campaigns
 from monitoring.experiments.effects import CampaignResult, measure_campaign
 from monitoring.experiments.outcomes import build_outcomes, count_overlaps
+from monitoring.experiments.portfolio import Portfolio, sum_campaigns
 from monitoring.experiments.weekly_effects import sum_weeks
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.progress import report
+from tasks.projections import describe_projection, project_campaign
+
+if TYPE_CHECKING:
+    from models.surrogate import LiftProjection
 
 REGULAR_DAYS, REGULAR_SHARE = 28, 0.75
+PROJECTED_DAYS = 90
 
 
 class UnknownCampaignError(LookupError):
     """No campaign of that name."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredCampaign:
+    """What a campaign added, and what that may come to in the long run (None while it runs, and of old campaigns)."""
+
+    result: CampaignResult
+    projection: LiftProjection | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """One entry of `campaigns` in the JSON output."""
+        projection = self.projection and describe_projection(self.projection)
+        return self.result.to_dict() | {"projection": projection}
+
+
 @task(name="measure campaigns", cache_policy=NO_CACHE, persist_result=False)
 def measure_campaigns(
-    lake: Lake, *, as_of: date, timezone: str, settings: MeasurementSettings, only: str | None = None
-) -> list[CampaignResult]:
+    lake: Lake,
+    *,
+    as_of: date,
+    timezone: str,
+    settings: MeasurementSettings,
+    doubts: Sequence[str],
+    only: str | None = None,
+) -> list[MeasuredCampaign]:
     """Every campaign that had started by the end of `as_of`, newest first; none where the shop has run none.
+
+    Args:
+        doubts: why lifetime values cannot be foretold in this shop; empty where they can.
+        only: the one campaign to measure.
 
     Raises:
         UnknownCampaignError: `only` names a campaign the lake does not have.
@@ -46,9 +79,24 @@ def measure_campaigns(
     results = []
     for campaign in sorted(started, key=lambda c: c.starts_at, reverse=True):
         report(f"measuring campaign {campaign.name}")
-        results.append(_measure(lake, campaign, until=until, as_of=as_of, settings=settings))
-        get_logger().info("campaign %s: %s", campaign.campaign_id, results[-1].decision)
+        result = _measure(lake, campaign, until=until, as_of=as_of, settings=settings)
+        is_recent = campaign.ends_at <= until < campaign.ends_at + timedelta(days=PROJECTED_DAYS)
+        results.append(
+            MeasuredCampaign(
+                result,
+                project_campaign(lake, campaign, until=until, settings=settings, doubts=doubts)
+                if is_recent
+                else None,
+            )
+        )
+        get_logger().info("campaign %s: %s", campaign.campaign_id, result.decision)
     return results
+
+
+@task(name="add up campaigns", cache_policy=NO_CACHE, persist_result=False)
+def add_up_campaigns(measured: Sequence[MeasuredCampaign], *, timezone: str, alpha: float) -> Portfolio:
+    """What finished campaigns returned together, by channel and by quarter."""
+    return sum_campaigns([one.result for one in measured], timezone=timezone, alpha=alpha)
 
 
 def list_campaigns(lake: Lake) -> list[Campaign]:
@@ -64,7 +112,8 @@ def _measure(
             f"campaign '{campaign.campaign_id}' has no assignments; deliver them as a source"
         )
     events, assignments = lake.table("events"), lake.table("assignments")
-    outcomes = build_outcomes(events, assignments, campaign=campaign, until=until, settings=settings)
+    # Summed up several times, so the events are joined once.
+    outcomes = build_outcomes(events, assignments, campaign=campaign, until=until, settings=settings).cache()
     return measure_campaign(
         outcomes,
         campaign=campaign,
@@ -73,6 +122,7 @@ def _measure(
         until=until,
         overlaps=count_overlaps(assignments, campaign=campaign),
         newest=read_newest(events, campaign=campaign, until=until),
+        drawn=_read_drawn(lake, campaign),
         weeks=sum_weeks(events, assignments, campaign=campaign, until=until),
     )
 
@@ -93,6 +143,17 @@ def read_newest(events: ibis.Table, *, campaign: Campaign, until: datetime) -> d
         .filter(_.days >= REGULAR_SHARE * REGULAR_DAYS)
     )
     return {row["source"]: row["last"] for row in found.to_pyarrow().to_pylist()}
+
+
+def _read_drawn(lake: Lake, campaign: Campaign) -> dict[str, int] | None:
+    """Customers per arm as the last plan on record drew them; None for a campaign whose assignments were delivered."""
+    plans = lake.runs().select(["flow", "sequence", "summary"]).to_pylist()
+    for run in sorted(plans, key=lambda row: row["sequence"], reverse=True):
+        if run["flow"] == "plan-campaign":
+            summary = json.loads(run["summary"])
+            if summary.get("campaign_id") == campaign.campaign_id:
+                return dict(summary["arms"])
+    return None
 
 
 def _read_costs(lake: Lake, campaign: Campaign, *, as_of: date) -> pd.DataFrame:

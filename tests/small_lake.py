@@ -130,8 +130,10 @@ def _events(ids: list[str], segment_id: np.ndarray, rng: np.random.Generator) ->
     chances = np.array([BUYS[segment] for segment in segment_id])
     buyers = np.flatnonzero(rng.random(len(ids)) < chances)
     ages = rng.integers(1, 27 * 86_400, len(buyers))
-    seen = _rows([ids[i] for i in range(len(ids))], "page_view", [MOMENT - timedelta(days=200)] * len(ids))
-    bought = _rows(
+    seen = build_rows(
+        [ids[i] for i in range(len(ids))], "page_view", [MOMENT - timedelta(days=200)] * len(ids)
+    )
+    bought = build_rows(
         [ids[i] for i in buyers], "purchase", [MOMENT - timedelta(seconds=int(age)) for age in ages]
     )
     bought["value"] = rng.gamma(4.0, 20.0, len(buyers)).round(2)
@@ -140,7 +142,8 @@ def _events(ids: list[str], segment_id: np.ndarray, rng: np.random.Generator) ->
     return events.assign(event_id=[f"e{number}" for number in range(len(events))])
 
 
-def _rows(customers: list[str], kind: str, moments: list[datetime]) -> pd.DataFrame:
+def build_rows(customers: list[str], kind: str, moments: list[datetime]) -> pd.DataFrame:
+    """Events of one kind with everything else empty; they still need an id each."""
     empty = {column.name: None for column in list_columns("events") if column.type == "VARCHAR"}
     amounts = {column.name: np.nan for column in list_columns("events") if column.type == "DOUBLE"}
     order = [column.name for column in list_columns("events")]

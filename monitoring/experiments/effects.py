@@ -93,6 +93,12 @@ class CampaignResult:
         """The p-value of the sample-ratio check, None if it could not be made."""
         return next(check.value for check in self.checks if check.name == "sample_ratio")
 
+    def _find_role(self, metric: str) -> str:
+        """What decides, what guards, and what is looked at without any correction for how much is looked at."""
+        if metric == self.campaign.primary_metric:
+            return "primary"
+        return "guardrail" if load_metrics()[metric].guards else "exploratory"
+
     def to_dict(self) -> dict[str, Any]:
         """One entry of `campaigns` in the JSON output: every number finite, null where there is none."""
         window = {"starts_at": self.campaign.starts_at, "ends_at": self.campaign.ends_at, "until": self.until}
@@ -112,7 +118,8 @@ class CampaignResult:
             "sentence": self.decision.sentence,
             "primary_metric": self.campaign.primary_metric,
             "metrics": {
-                name: _metric_to_dict(result) | {"bayes": _to_dicts(self.posteriors.get(name, {}))}
+                name: _metric_to_dict(result)
+                | {"bayes": _to_dicts(self.posteriors.get(name, {})), "role": self._find_role(name)}
                 for name, result in self.metrics.items()
             },
             "by_segment": {
@@ -141,6 +148,7 @@ def measure_campaign(
     until: datetime,
     overlaps: int | None = None,
     newest: Mapping[str, datetime] | None = None,
+    drawn: Mapping[str, int] | None = None,
     weeks: pd.DataFrame | None = None,
 ) -> CampaignResult:
     """Measure every metric of a campaign against its control group, check the experiment, decide.
@@ -154,6 +162,7 @@ def measure_campaign(
         until: end of what is known, exclusive, with timezone; the same as for the outcomes.
         overlaps: how many customers were assigned to two arms (`count_overlaps`), None if nobody counted.
         newest: the last event of each source that delivers every day, None if nobody looked.
+        drawn: customers per arm as they were drawn, None if that is not on record.
         weeks: as `sum_weeks` gives them, None if nobody counted.
     """
     if settings.winsorize is not None:
@@ -169,7 +178,13 @@ def measure_campaign(
         strata=split_cells(cells),
     )
     return analyse(
-        data, cells=cells, folds=sum_folds(outcomes), overlaps=overlaps, newest=newest, weeks=weeks
+        data,
+        cells=cells,
+        folds=sum_folds(outcomes),
+        overlaps=overlaps,
+        newest=newest,
+        drawn=drawn,
+        weeks=weeks,
     )
 
 
@@ -180,12 +195,13 @@ def analyse(
     folds: pd.DataFrame,
     overlaps: int | None = None,
     newest: Mapping[str, datetime] | None = None,
+    drawn: Mapping[str, int] | None = None,
     weeks: pd.DataFrame | None = None,
 ) -> CampaignResult:
     """The same from sums alone: per arm, per segment and arm, and margins by fifth of the customers (`sum_folds`)."""
     metrics, campaign, settings = load_metrics(), data.campaign, data.settings
     primary = metrics.get(campaign.primary_metric)
-    checks = check_experiment(data, overlaps=overlaps, newest=newest)
+    checks = check_experiment(data, overlaps=overlaps, newest=newest, drawn=drawn)
     notes = tuple(check.sentence for check in checks if check.is_fatal)
     measured = {name: measure_metric(metric, data, notes=notes) for name, metric in metrics.items()}
     segments = _split_segments(data, cells)

@@ -17,7 +17,6 @@ KINDS = {
     "opened": ("email_open", "push_open"),
     "clicked": ("email_click", "ad_click"),
     "unsubscribed": ("email_unsubscribe",),
-    "refunded": ("refund",),
     "complained": ("complaint",),
 }
 """Columns that say whether a customer did one of these things during the campaign."""
@@ -46,13 +45,13 @@ def build_outcomes(
     Returns:
         customer_id, arm, segment_id (null if unknown),
         converted: 1 if the campaign's conversion happened, else 0,
-        orders: distinct orders,
+        orders, refunds: distinct orders, and refunds,
         revenue: money paid minus money given back; may be negative,
         margin: likewise, null where a purchase's margin is unknown. A refund without a margin of its own
             takes back the share of its value that is margin in all this campaign's purchases,
         realised: margin up to the horizon of lifetime value, from which `margin` differs by `value_days` alone,
         discounts: taken off by the customer's purchases,
-        visited, opened, clicked, unsubscribed, refunded, complained: 1 if such a thing happened, else 0,
+        visited, opened, clicked, unsubscribed, complained: 1 if such a thing happened, else 0,
         surveys, promoted: answers, and those of 9 and 10 minus those of 0 to 6,
         late_conversions: conversions in the second half of the window minus those in the first,
         active, retained, churned: whether the customer did anything in the `churn_days` after the campaign; null
@@ -72,6 +71,7 @@ def build_outcomes(
         "converted",
         "orders",
         *KINDS,
+        "refunds",
         "surveys",
         "promoted",
         "late_conversions",
@@ -168,6 +168,7 @@ def _sum_rows(rows: ibis.Table, *, campaign: Campaign, settings: MeasurementSett
     return rows.group_by("customer_id", "arm", "segment_id").aggregate(
         converted=_happened(rows.in_window & did_convert),
         **{name: _happened(rows.in_window & rows.kind.isin(kinds)) for name, kinds in KINDS.items()},
+        refunds=returned.ifelse(1, 0).sum().coalesce(0),
         surveys=answered.sum().coalesce(0),
         promoted=opinion.sum(where=answered).coalesce(0),
         late_conversions=rows.is_late.ifelse(1, -1).sum(where=rows.in_window & did_convert).coalesce(0),

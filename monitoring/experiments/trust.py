@@ -45,13 +45,18 @@ class Check:
 
 
 def check_experiment(
-    data: ArmData, *, overlaps: int | None, newest: Mapping[str, datetime] | None = None
+    data: ArmData,
+    *,
+    overlaps: int | None,
+    newest: Mapping[str, datetime] | None = None,
+    drawn: Mapping[str, int] | None = None,
 ) -> tuple[Check, ...]:
     """All checks of one campaign.
 
     Args:
         overlaps: customers assigned to two arms, None if nobody counted.
         newest: the last event of each source that delivers every day, None if nobody looked.
+        drawn: customers per arm as they were drawn, None if that is not on record.
     """
     customers = {arm: data.count(arm) for arm in data.arms}
     share, alpha = data.campaign.control_share, data.settings.srm_alpha
@@ -61,6 +66,7 @@ def check_experiment(
         check_arms(customers),
         test(customers, control_share=share, alpha=alpha),
         check_overlaps(overlaps, customers=sum(customers.values())),
+        check_attrition(drawn, customers=customers),
         check_balance(data, alpha=alpha),
         check_deliveries(newest, due=min(data.until, data.campaign.ends_at)),
         check_outliers(data),
@@ -146,6 +152,22 @@ def check_overlaps(overlaps: int | None, *, customers: int) -> Check:
     share = overlaps / (overlaps + customers)
     sentence = f"{overlaps} customers ({share:.1%}) were in two arms and are left out"
     return Check("overlaps", share <= MAX_OVERLAP_SHARE, sentence, share)
+
+
+def check_attrition(drawn: Mapping[str, int] | None, *, customers: Mapping[str, int]) -> Check:
+    """How many of those who were drawn are not there any more: erased at their wish, or found to be somebody else.
+
+    Whether that happened to both arms alike is for the sample ratio to say, which is of those who are left.
+    """
+    if drawn is None:
+        return Check("attrition", None, "how many were drawn is not on record", invalidates=False)
+    gone = sum(max(count - customers.get(arm, 0), 0) for arm, count in drawn.items())
+    total = sum(drawn.values())
+    if not gone:
+        return Check("attrition", True, "everybody who was drawn is still there", 0.0, invalidates=False)
+    share = gone / total
+    sentence = f"{gone:,} of {total:,} customers drawn ({share:.1%}) have been erased or merged since and count no more"
+    return Check("attrition", share <= MAX_OVERLAP_SHARE, sentence, share, invalidates=False)
 
 
 def check_balance(data: ArmData, *, alpha: float) -> Check:

@@ -193,7 +193,7 @@ def test_what_customers_did_is_told_by_kind(observe) -> None:
             "cleo": [(-1, "session", None), (20, "email_open", None)],
         }
     )
-    columns = ["visited", "opened", "clicked", "unsubscribed", "complained", "refunded", "prior_visited"]
+    columns = ["visited", "opened", "clicked", "unsubscribed", "complained", "refunds", "prior_visited"]
     assert outcomes.loc["anna", columns].tolist() == [1, 1, 1, 0, 0, 0, 0]
     assert outcomes.loc["bert", columns].tolist() == [0, 0, 0, 1, 1, 1, 0]
     assert outcomes.loc["cleo", columns].tolist() == [0, 0, 0, 0, 0, 0, 1]

@@ -81,6 +81,28 @@ def test_a_source_that_stopped_before_the_end_leaves_the_result_open_to_doubt() 
     assert measure(outcomes, newest={"shop": END}).decision.decision == "ship"
 
 
+def test_people_who_are_gone_since_the_draw_are_counted() -> None:
+    outcomes = draw_outcomes()
+    whole = measure(outcomes, drawn={"control": 3000, "treatment": 3000})
+    fewer = measure(outcomes.iloc[30:-40], drawn={"control": 3000, "treatment": 3000})
+    assert check_of(whole, "attrition") is True
+    assert check_of(fewer, "attrition") is False
+    told = next(check.sentence for check in fewer.checks if check.name == "attrition")
+    assert told.startswith("70 of 6,000 customers drawn (1.2%) have been erased or merged since")
+    assert fewer.decision.decision == "ship"
+    assert check_of(measure(outcomes), "attrition") is None
+
+
+def test_every_metric_has_its_role() -> None:
+    metrics = measure(draw_outcomes()).to_dict()["metrics"]
+    roles = {name: metric["role"] for name, metric in metrics.items()}
+    assert (roles["conversion"], roles["revenue"], roles["complaints"]) == (
+        "primary",
+        "exploratory",
+        "guardrail",
+    )
+
+
 def test_an_effect_that_wears_off_is_pointed_out_and_stays_a_result() -> None:
     outcomes = draw_outcomes((0.10, 0.20))
     rng = np.random.default_rng(3)

@@ -10,11 +10,11 @@ from monitoring.metrics import Unit, load_metrics
 from monitoring.pages.layout.verdicts import CAMPAIGN, Verdict, read_verdict
 from monitoring.pages.layout.words import format_text, read_number
 
-KPI_ORDER = ("conversion", "cac", "aov", "churn", "ltv", "roi")
+KPI_ORDER = ("conversion", "cac", "aov", "churn", "ltv", "roi", "cost_per_conversion")
 NOT_MEASURED = "not measured"
 NO_DECISION = Verdict("No decision", "The figures stand without a recommendation.", "")
 # What these say against control is no difference of two levels but a figure of its own.
-AGAINST_CONTROL_ONLY = {"cac": "each", "roi": ""}
+AGAINST_CONTROL_ONLY = {"cac": "each", "cost_per_conversion": "each", "roi": ""}
 
 
 @dataclass(frozen=True, slots=True)
