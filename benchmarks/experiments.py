@@ -103,17 +103,19 @@ def count_false_positives(*, experiments: int = EXPERIMENTS, seed: int = 1) -> d
 
 def count_early_errors(*, experiments: int = LOOKED_AT, seed: int = 2) -> tuple[float, float]:
     """Share of campaigns without any effect in which one of 28 daily looks found one, by the always-valid interval, and
-    by the interval made for the end.
+    by the interval made for the end. The last look is an hour before that.
 
     A fixed cohort, members of which differ in how often they buy, with skewed order values.
     """
+    from monitoring.experiments.outcomes import PRIOR_DAYS
+
     measure = _list_metrics()["revenue"].measure
     rng = np.random.default_rng(seed)
     early = fixed = 0
     for _experiment in range(experiments):
         rates = rng.gamma(0.7, 0.08, COHORT)
         days = rng.poisson(rates, (LOOKS, COHORT)) * rng.lognormal(3.0, 1.0, (LOOKS, COHORT))
-        before = rng.poisson(rates * 180 / LOOKS) * rng.lognormal(3.0, 1.0, COHORT)
+        before = rng.poisson(rates * PRIOR_DAYS) * rng.lognormal(3.0, 1.0, COHORT)
         spent = days.cumsum(axis=0)
         looks = [_look(spent[day], before, day=day + 1) for day in range(LOOKS)]
         lifts = [measure(one).lift[TREATMENT] for one in looks]
@@ -310,7 +312,7 @@ def _build(columns: Mapping[str, Mapping[str, np.ndarray]], *, day: int) -> ArmD
     }
     return ArmData(
         arms=(CONTROL, TREATMENT), statistics=statistics, costs={}, campaign=CAMPAIGN,
-        settings=MeasurementSettings(), until=START + timedelta(days=day),
+        settings=MeasurementSettings(), until=START + timedelta(days=day) - timedelta(hours=1),
     )  # fmt: skip
 
 

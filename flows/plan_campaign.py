@@ -36,7 +36,9 @@ def plan_campaign(
     until = end_of_day(day, timezone=settings.timezone)
     with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("plan-campaign", day)
-        design = settings.design_campaign(campaign, delivered=list_campaigns(lake))
+        design = settings.design_campaign(
+            campaign, delivered=list_campaigns(lake, timezone=settings.timezone)
+        )
         drawn = assign_campaign(
             lake, design, as_of=as_of, moment=until if as_of else now, timezone=settings.timezone,
             consent_default=settings.features.consent_default, holdout_share=settings.holdout.share,

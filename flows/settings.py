@@ -146,6 +146,7 @@ class PlannedCampaign(Section):
             primary_metric=self.primary_metric,
             conversion_kind=self.conversion_kind,
             control_share=self.shares[CONTROL],
+            timezone=timezone,
         )
 
     @field_validator("rule")

@@ -114,9 +114,7 @@ def weekly_retrain(
             programme = measure_programme(
                 lake, as_of=day, timezone=settings.timezone, settings=settings.measurement
             )
-            portfolio = add_up_campaigns(
-                campaigns, timezone=settings.timezone, alpha=settings.measurement.alpha
-            )
+            portfolio = add_up_campaigns(campaigns, alpha=settings.measurement.alpha)
         summary = {
             "as_of": str(day),
             "run_id": run.run_id,

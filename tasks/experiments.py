@@ -68,11 +68,11 @@ def measure_campaigns(
     Raises:
         UnknownCampaignError: `only` names a campaign the lake does not have.
     """
-    campaigns = list_campaigns(lake)
+    campaigns = list_campaigns(lake, timezone=timezone)
     if only is not None:
         campaigns = [c for c in campaigns if c.campaign_id == only]
         if not campaigns:
-            known = ", ".join(c.campaign_id for c in list_campaigns(lake)) or "none"
+            known = ", ".join(c.campaign_id for c in list_campaigns(lake, timezone=timezone)) or "none"
             raise UnknownCampaignError(f"campaign '{only}' is not in the lake; it has: {known}")
     until = end_of_day(as_of, timezone=timezone)
     started = [c for c in campaigns if only is not None or c.starts_at < until]
@@ -94,14 +94,16 @@ def measure_campaigns(
 
 
 @task(name="add up campaigns", cache_policy=NO_CACHE, persist_result=False)
-def add_up_campaigns(measured: Sequence[MeasuredCampaign], *, timezone: str, alpha: float) -> Portfolio:
+def add_up_campaigns(measured: Sequence[MeasuredCampaign], *, alpha: float) -> Portfolio:
     """What finished campaigns returned together, by channel and by quarter."""
-    return sum_campaigns([one.result for one in measured], timezone=timezone, alpha=alpha)
+    return sum_campaigns([one.result for one in measured], alpha=alpha)
 
 
-def list_campaigns(lake: Lake) -> list[Campaign]:
+def list_campaigns(lake: Lake, *, timezone: str) -> list[Campaign]:
     """The campaigns the lake knows."""
-    return list(read_campaigns(lake.table("campaigns").to_pandas())) if lake.has("campaigns") else []
+    if not lake.has("campaigns"):
+        return []
+    return list(read_campaigns(lake.table("campaigns").to_pandas(), timezone=timezone))
 
 
 def _measure(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import ibis
 import pandas as pd
@@ -100,6 +99,7 @@ def _describe(quarter: str, *, drawn_at: pd.Timestamp, share: float, timezone: s
         ends_at=end_of_day(after - timedelta(days=1), timezone=timezone),
         primary_metric="ltv",
         control_share=share,
+        timezone=timezone,
     )
 
 
@@ -114,7 +114,7 @@ def _measure(
         until=until,
         settings=settings.model_copy(update={"value_days": None}),
     )
-    costs = _sum_costs(lake, campaign, as_of=as_of, timezone=timezone)
+    costs = _sum_costs(lake, campaign, as_of=as_of)
     result = measure_campaign(outcomes, campaign=campaign, costs=costs, settings=settings, until=until)
     return Programme(quarter, result, _find_mde(outcomes, campaign, alpha=settings.alpha))
 
@@ -134,21 +134,16 @@ def _assign(lake: Lake, quarter: str, campaign: Campaign) -> ibis.Table:
     )
 
 
-def _sum_costs(lake: Lake, campaign: Campaign, *, as_of: date, timezone: str) -> pd.DataFrame:
+def _sum_costs(lake: Lake, campaign: Campaign, *, as_of: date) -> pd.DataFrame:
     """Everything spent on campaigns since, which the hold-out had no part in."""
     if not lake.has("costs"):
         return pd.DataFrame({"arm": pd.Series(dtype="str"), "amount": pd.Series(dtype="float64")})
-    first = _find_day(campaign.starts_at, timezone)
-    last = min(as_of, _find_day(campaign.ends_at - timedelta(seconds=1), timezone))
+    first, last = campaign.first_day, min(as_of, campaign.last_day)
     costs = lake.table("costs")
     spent = (
         costs.filter(costs.day.between(ibis.literal(first), ibis.literal(last))).select("amount").to_pandas()
     )
     return spent.assign(arm=OTHERS)
-
-
-def _find_day(moment: datetime, timezone: str) -> date:
-    return moment.astimezone(ZoneInfo(timezone)).date()
 
 
 def _find_mde(outcomes: ibis.Table, campaign: Campaign, *, alpha: float) -> float | None:

@@ -8,8 +8,9 @@ says what to do, `returns` what it was worth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +61,7 @@ class Campaign:
         primary_metric: the name of the metric that decides.
         conversion_kind: the event kind that counts as a conversion.
         control_share: planned share of the control arm; None if it was not written down.
+        timezone: in which its days are told.
     """
 
     campaign_id: str
@@ -70,6 +72,21 @@ class Campaign:
     primary_metric: str = "conversion"
     conversion_kind: str = "purchase"
     control_share: float | None = None
+    timezone: str = "UTC"
+
+    @property
+    def first_day(self) -> date:
+        """In the campaign's timezone."""
+        return self.find_day(self.starts_at)
+
+    @property
+    def last_day(self) -> date:
+        """The last one of which something counts."""
+        return self.find_day(self.ends_at - timedelta(microseconds=1))
+
+    def find_day(self, moment: datetime) -> date:
+        """The day a moment lies in, in the campaign's timezone."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
 
     def __post_init__(self) -> None:
         for field in ("starts_at", "ends_at"):
@@ -89,10 +106,14 @@ class Campaign:
         return self.ends_at
 
 
-def read_campaigns(rows: pd.DataFrame) -> tuple[Campaign, ...]:
-    """The campaigns of the canonical `campaigns` table, in its order; empty fields take the defaults."""
+def read_campaigns(rows: pd.DataFrame, *, timezone: str = "UTC") -> tuple[Campaign, ...]:
+    """The campaigns of the canonical `campaigns` table, in its order; empty fields take the defaults.
+
+    Args:
+        timezone: the shop's, in which days are told.
+    """
     columns = ["campaign_id", "name", "channel", "starts_at", "ends_at", "primary_metric", "control_share"]
     records = rows[columns].to_dict("records")
     empty: dict[str, Any] = {"channel": None}
     filled = ({str(k): v for k, v in record.items() if pd.notna(v)} for record in records)
-    return tuple(Campaign(**(empty | fields)) for fields in filled)
+    return tuple(Campaign(**(empty | fields), timezone=timezone) for fields in filled)

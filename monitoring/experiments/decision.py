@@ -49,7 +49,7 @@ def decide_campaign(
     With `decide_on = "adjusted"` the tests are those of the adjusted difference, where there is one.
     """
     if until <= campaign.starts_at:
-        return Decision("continue", f"{campaign.name} starts on {campaign.starts_at:%Y-%m-%d}.")
+        return Decision("continue", f"{campaign.name} starts on {campaign.first_day}.")
     fatal = find_fatal(checks)
     if fatal:
         return Decision("invalid", f"{campaign.name} cannot be judged: {fatal.sentence}.")
@@ -86,7 +86,8 @@ def _decide_early(
         told = _tell_arms(primary, primary.lift, verdicts, metric=metric, alpha=settings.alpha)
         return Decision("stop", f"{campaign.name} does harm and can be ended early: {told}.")
     return Decision(
-        "continue", f"{campaign.name} is still being measured; it is decided on {final_at:%Y-%m-%d}."
+        "continue",
+        f"{campaign.name} is still being measured; it is decided on {campaign.find_day(final_at)}.",
     )
 
 

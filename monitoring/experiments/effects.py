@@ -246,10 +246,10 @@ def measure_metric(metric: Metric, data: ArmData, *, notes: Iterable[str] = ()) 
     """One metric, with what a reader of its numbers must know beforehand put before its own reason."""
     campaign, settings = data.campaign, data.settings
     if data.until <= campaign.starts_at:
-        return explain_nothing(data, f"the campaign starts on {campaign.starts_at:%Y-%m-%d}")
+        return explain_nothing(data, f"the campaign starts on {campaign.first_day}")
     told = list(notes)
     if not data.is_final("window"):
-        told.append(f"interim: the campaign runs until {campaign.ends_at:%Y-%m-%d}")
+        told.append(f"interim: the campaign runs until {campaign.last_day}")
     if settings.winsorize is not None and metric.unit in ("money", "ratio"):
         told.append(f"money of one customer counts up to the {settings.winsorize:.1%} quantile")
     result = metric.measure(data)

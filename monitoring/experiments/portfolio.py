@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from statistics import NormalDist
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -39,13 +37,13 @@ class Portfolio:
         return {name: _to_records(getattr(self, name)) for name in ("by_channel", "by_quarter", "cumulated")}
 
 
-def sum_campaigns(results: Sequence[CampaignResult], *, timezone: str, alpha: float) -> Portfolio:
+def sum_campaigns(results: Sequence[CampaignResult], *, alpha: float) -> Portfolio:
     """Add up the campaigns that are over and can be believed.
 
     They are added as if each had drawn its customers independently, which campaigns that are planned here have: what
     one does to the customers of another is the same in both of its arms. A campaign belongs to the quarter it ended in.
     """
-    campaigns = list_campaign_returns(results, timezone=timezone)
+    campaigns = list_campaign_returns(results)
     return Portfolio(
         campaigns=campaigns,
         by_channel=sum_returns(campaigns, by=["channel"], alpha=alpha),
@@ -54,17 +52,16 @@ def sum_campaigns(results: Sequence[CampaignResult], *, timezone: str, alpha: fl
     )
 
 
-def list_campaign_returns(results: Sequence[CampaignResult], *, timezone: str) -> pd.DataFrame:
+def list_campaign_returns(results: Sequence[CampaignResult]) -> pd.DataFrame:
     """One row a campaign and treatment arm, of campaigns that are over and not invalid: `KEYS`, `FIGURES`."""
     rows = []
     for result in results:
         if result.immature["window"] or result.decision.decision == "invalid":
             continue
         campaign = result.campaign
-        last = (campaign.ends_at - timedelta(seconds=1)).astimezone(ZoneInfo(timezone)).date()
         about = {
             "campaign_id": campaign.campaign_id, "name": campaign.name, "channel": campaign.channel or "unknown",
-            "quarter": name_quarter(last), "ends_on": str(last),
+            "quarter": name_quarter(campaign.last_day), "ends_on": str(campaign.last_day),
         }  # fmt: skip
         rows += [
             about | {"arm": one.arm} | {name: getattr(one, name) for name in FIGURES}

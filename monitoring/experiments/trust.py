@@ -77,11 +77,11 @@ def check_experiment(
 
 def check_window(data: ArmData) -> Check:
     """Does the campaign end after it starts?"""
-    starts_at, ends_at = data.campaign.starts_at, data.campaign.ends_at
-    if starts_at < ends_at:
-        return Check("window", True, f"it runs from {starts_at:%Y-%m-%d} to {ends_at:%Y-%m-%d}")
+    campaign = data.campaign
+    if campaign.starts_at < campaign.ends_at:
+        return Check("window", True, f"it runs from {campaign.first_day} to {campaign.last_day}")
     return Check(
-        "window", False, f"it ends on {ends_at:%Y-%m-%d}, not after its start on {starts_at:%Y-%m-%d}"
+        "window", False, f"it ends on {campaign.last_day}, not after its start on {campaign.first_day}"
     )
 
 

@@ -19,7 +19,8 @@ def follow_activity(data: ArmData, column: str, *, called: str) -> MetricResult:
     horizon = data.campaign.churn_horizon(days)
     if data.until < horizon:
         return explain_nothing(
-            data, f"{called} is known {days} days after the campaign's end, on {horizon:%Y-%m-%d}"
+            data,
+            f"{called} is known {days} days after the campaign's end, on {data.campaign.find_day(horizon)}",
         )
     return compare_shares(data, column, horizon="churn")
 

@@ -52,7 +52,7 @@ def test_finished_campaigns_add_up_and_others_are_left_out() -> None:
     running = measure(replace(CAMPAIGN, campaign_id="d"), seed=4, until=START + timedelta(days=3))
     skewed = measure(replace(CAMPAIGN, campaign_id="e", control_share=0.4), seed=5)
     assert skewed.decision.decision == "invalid"
-    found = sum_campaigns([autumn, second, first, running, skewed], timezone="UTC", alpha=0.05)
+    found = sum_campaigns([autumn, second, first, running, skewed], alpha=0.05)
     margins = [one.returns[0].margin for one in (first, second, autumn)]
     assert all(margin is not None for margin in margins)
     assert set(found.campaigns["campaign_id"]) == {"a", "b", "c"}
@@ -69,6 +69,6 @@ def test_finished_campaigns_add_up_and_others_are_left_out() -> None:
 
 
 def test_no_campaign_is_no_row() -> None:
-    assert sum_campaigns([], timezone="UTC", alpha=0.05).to_dict() == {
+    assert sum_campaigns([], alpha=0.05).to_dict() == {
         "by_channel": [], "by_quarter": [], "cumulated": [],
     }  # fmt: skip

@@ -97,7 +97,7 @@ def test_planning_again_before_the_start_gives_the_same_arms_and_the_same_answer
     assert plan(home) == first
     pd.testing.assert_frame_equal(read_drawn(home), arms)
     assert set(arms["model_version"]) == {"7"}
-    (campaign,) = list_campaigns(open_lake(str(home)))
+    (campaign,) = list_campaigns(open_lake(str(home)), timezone="UTC")
     assert campaign.campaign_id == "spring"
 
 
