@@ -22,24 +22,28 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from flows.planned_campaigns import (
+    CONTROL_SHARE,
+    CampaignFileError,
+    PlannedCampaign,
+    read_campaign_file,
+    split_control,
+)
 from models.keys import IdentitySettings
-from models.mapping import Source, parse_expression
+from models.mapping import Source
 from models.maps import MapMethod
 from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
 from models.retraining import RetrainingSettings
-from models.rollups import end_of_day
 from models.schemas import EVENT_KINDS
 from models.training_settings import TrainingSettings
 from monitoring.drift_settings import DriftSettings
 from monitoring.experiments import CONTROL, Campaign, MeasurementSettings
-from monitoring.experiments.assignment import check_shares
 from monitoring.experiments.holdout import HoldoutSettings
-from monitoring.experiments.planning import TREATMENT, ExperimentDesign
+from monitoring.experiments.planning import ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
 from tasks.destinations import Export
@@ -47,7 +51,6 @@ from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
 from tasks.staging import ShopRules
 
-CONTROL_SHARE = 0.2
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -103,79 +106,6 @@ class SegmentSettings(Section):
         return said
 
 
-class PlannedCampaign(Section):
-    """`[[campaigns]]`: a campaign to plan: who, which arms and shares, and what it is meant to move."""
-
-    campaign_id: str
-    name: str
-    channel: str = "email"
-    starts_at: date
-    ends_at: date
-    segments: tuple[int | str, ...] = ()
-    rule: str | None = None
-    control_share: float | None = Field(default=None, gt=0, lt=1)
-    arms: dict[str, float] = {}
-    primary_metric: str = "conversion"
-    smallest_effect: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    conversion_kind: str = "purchase"
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """The share of every arm: as they are named, or control and one treatment."""
-        return dict(self.arms) or split_control(self.control_share)
-
-    def design(self, timezone: str) -> ExperimentDesign:
-        """The campaign as it is drawn."""
-        return ExperimentDesign(
-            campaign=self.terms(timezone),
-            shares=self.shares,
-            segments=tuple(str(segment) for segment in self.segments),
-            rule=self.rule,
-            smallest_effect=self.smallest_effect,
-        )
-
-    def terms(self, timezone: str) -> Campaign:
-        """The campaign as it is measured: whole days in the shop's timezone, the last one included."""
-        first = self.starts_at - timedelta(days=1)
-        return Campaign(
-            campaign_id=self.campaign_id,
-            name=self.name,
-            channel=self.channel,
-            starts_at=end_of_day(first, timezone=timezone),
-            ends_at=end_of_day(self.ends_at, timezone=timezone),
-            primary_metric=self.primary_metric,
-            conversion_kind=self.conversion_kind,
-            control_share=self.shares[CONTROL],
-            timezone=timezone,
-        )
-
-    @field_validator("rule")
-    @classmethod
-    def _one_condition(cls, rule: str | None) -> str | None:
-        if rule is not None:
-            parse_expression(rule)
-        return rule
-
-    @field_validator("arms")
-    @classmethod
-    def _arms_of_an_experiment(cls, arms: dict[str, float]) -> dict[str, float]:
-        if arms:
-            check_shares(arms)
-        return arms
-
-    @model_validator(mode="after")
-    def _control_once(self) -> PlannedCampaign:
-        if self.arms and self.control_share is not None:
-            raise ValueError("arms and control_share say the same; give one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _ends_after_start(self) -> PlannedCampaign:
-        if self.ends_at <= self.starts_at:
-            raise ValueError(f"ends_at {self.ends_at} must lie after starts_at {self.starts_at}")
-        return self
-
-
 class Settings(BaseSettings):
     """Everything a run needs to know. Relative paths are relative to the file."""
 
@@ -202,6 +132,7 @@ class Settings(BaseSettings):
     report: ReportSettings = ReportSettings()
     segments: SegmentSettings = SegmentSettings()
     campaigns: tuple[PlannedCampaign, ...] = ()
+    campaigns_file: str | None = None
     exports: tuple[Export, ...] = ()
     notifications: tuple[Notification, ...] = ()
     base: str = Field(default=".", exclude=True)
@@ -256,21 +187,31 @@ class Settings(BaseSettings):
         share = next((campaign.shares[CONTROL] for campaign in self.campaigns), CONTROL_SHARE)
         return Design(control_share=share, alpha=self.measurement.alpha)
 
+    def list_planned(self) -> tuple[PlannedCampaign, ...]:
+        """The `[[campaigns]]` sections, then the rows of the `campaigns_file`."""
+        if self.campaigns_file is None:
+            return self.campaigns
+        try:
+            return self.campaigns + read_campaign_file(Path(self.base) / self.campaigns_file)
+        except CampaignFileError as error:
+            raise ConfigError(f"campaigns_file: {error}") from None
+
     def find_campaign(self, campaign_id: str, *, delivered: Sequence[Campaign] = ()) -> PlannedCampaign:
-        """The `[[campaigns]]` section of that id; `delivered` are the campaigns there are besides."""
-        for campaign in self.campaigns:
+        """The planned campaign of that id; `delivered` are the campaigns there are besides."""
+        planned = self.list_planned()
+        for campaign in planned:
             if campaign.campaign_id == campaign_id:
                 return campaign
-        ids = [*(c.campaign_id for c in self.campaigns), *(c.campaign_id for c in delivered)]
+        ids = [*(c.campaign_id for c in planned), *(c.campaign_id for c in delivered)]
         known = ", ".join(dict.fromkeys(ids)) or "none"
         raise ConfigError(
             f"there is no [[campaigns]] section with campaign_id '{campaign_id}'; there are: {known}"
         )
 
     def design_campaign(self, campaign_id: str, *, delivered: Sequence[Campaign] = ()) -> ExperimentDesign:
-        """The campaign of that id as it is drawn: from its `[[campaigns]]` section, else as it was delivered."""
+        """The campaign of that id as it is drawn: as it is planned here, else as it was delivered."""
         row = next((campaign for campaign in delivered if campaign.campaign_id == campaign_id), None)
-        if row is None or any(section.campaign_id == campaign_id for section in self.campaigns):
+        if row is None or any(planned.campaign_id == campaign_id for planned in self.list_planned()):
             return self.find_campaign(campaign_id, delivered=delivered).design(self.timezone)
         shares = split_control(row.control_share)
         return ExperimentDesign(campaign=replace(row, control_share=shares[CONTROL]), shares=shares)
@@ -278,12 +219,6 @@ class Settings(BaseSettings):
     def last_whole_day(self, now: datetime) -> date:
         """The default `as_of`: yesterday in the shop's timezone."""
         return now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=1)
-
-
-def split_control(share: float | None) -> dict[str, float]:
-    """Control and one treatment; a fifth is in control where nobody says otherwise."""
-    control = CONTROL_SHARE if share is None else share
-    return {CONTROL: control, TREATMENT: 1 - control}
 
 
 def load_settings(path: Path | str) -> Settings:
