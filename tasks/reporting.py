@@ -34,6 +34,8 @@ from tasks.training import Challenger
 
 SAMPLE = 3000  # customers that are drawn
 QUARANTINE_REASONS = 50
+RUNS_SHOWN = 100
+DATA_TABLES = ("events", "identities", "features", "segments", "assignments")
 
 
 @task(name="build reports", cache_policy=NO_CACHE, persist_result=False)
@@ -84,6 +86,7 @@ def build_reports(
         evidently_html=None if measured is None else measured.html,
         history=list_history(lake, summary),
         promotions=_show_promotions(lake),
+        runs=list_runs(lake),
         quarantine=count_quarantine(lake, since=since),
         sources=_list_sources(summary),
     )
@@ -184,6 +187,22 @@ def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def list_runs(lake: Lake) -> pd.DataFrame:
+    """The newest runs on record: finished_at, flow, as_of, champion_version, versions, run_id."""
+    rows = []
+    for run in lake.runs().to_pylist()[-RUNS_SHOWN:]:
+        versions = json.loads(run["versions"])
+        promotion = json.loads(run["summary"]).get("promotion") or {}
+        rows.append(
+            {
+                **{name: run[name] for name in ("finished_at", "flow", "as_of", "run_id")},
+                "champion_version": promotion.get("champion_version"),
+                "versions": ", ".join(f"{name} {versions[name]}" for name in DATA_TABLES if name in versions),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def count_quarantine(lake: Lake, *, since: datetime) -> pd.DataFrame:
     """source, reason, rows, example: the commonest reasons rows were refused for since that moment."""
     if not lake.has("quarantine"):
@@ -204,8 +223,8 @@ def count_quarantine(lake: Lake, *, since: datetime) -> pd.DataFrame:
 def _show_promotions(lake: Lake) -> pd.DataFrame:
     decisions = list_promotions(lake)
     decisions["reasons"] = ["; ".join(json.loads(reasons)) for reasons in decisions["reasons"]]
-    columns = ["decided_at", "as_of", "decision", "reasons", "challenger_version", "champion_version"]
-    return decisions[columns]
+    columns = ["decided_at", "as_of", "decision", "reasons"]
+    return decisions[[*columns, "challenger_version", "previous_version", "champion_version"]]
 
 
 def _list_sources(summary: Mapping[str, Any]) -> pd.DataFrame:

@@ -55,7 +55,9 @@ class ReportData:
         evidently_html: Evidently's own report, or nothing.
         history: as_of, customers, drift_decision, promotion_decision, champion_version, segments; one row a
             week.
-        promotions: decided_at, as_of, decision, reasons, challenger_version, champion_version.
+        promotions: decided_at, as_of, decision, reasons, challenger_version, previous_version, champion_version (in
+            use before and after it).
+        runs: finished_at, flow, as_of, champion_version, versions (of the lake's tables, in words), run_id.
         quarantine: source, reason, rows, example.
         sources: source, read, accepted, duplicates, quarantined, filtered, late.
         past_weeks: ISO dates of the reports that stand beside this one.
@@ -81,6 +83,7 @@ class ReportData:
     evidently_html: str | None = None
     history: pd.DataFrame = field(default_factory=pd.DataFrame)
     promotions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     quarantine: pd.DataFrame = field(default_factory=pd.DataFrame)
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     past_weeks: tuple[str, ...] = ()

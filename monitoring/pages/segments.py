@@ -19,7 +19,6 @@ from monitoring.pages.layout.words import (
     MISSING,
     close_sentence,
     format_count,
-    format_date,
     format_money,
     format_number,
     format_plural,
@@ -77,7 +76,6 @@ def render_segments(data: ReportData) -> Markup:
         facts=list_model_facts(data),
         chosen=explain_choice(data),
         candidates=tabulate_candidates(data.candidates, algorithms=data.algorithms),
-        promotions=tabulate_promotions(data.promotions),
         missing=explain_missing(data),
     )
 
@@ -335,20 +333,6 @@ def tabulate_candidates(candidates: pd.DataFrame, *, algorithms: Mapping[str, st
     return build_table(candidates, columns, name="candidates", title="Models compared this week")
 
 
-def tabulate_promotions(promotions: pd.DataFrame) -> Table:
-    """What was decided about models, newest first."""
-    columns = (
-        Column("as_of", "Week to", format_date),
-        Column("decision", "Decision", _name_decision),
-        Column("reasons", "Reasons", _join_reasons),
-        Column("challenger_version", "New model"),
-        Column("champion_version", "In use before"),
-    )
-    if len(promotions):
-        promotions = promotions.sort_values("decided_at", ascending=False, kind="stable")
-    return build_table(promotions, columns, name="promotions", title="Decisions about models, newest first")
-
-
 def explain_missing(data: ReportData) -> str:
     """Why there are no segments to show."""
     training = read_part(data.summary, "training")
@@ -388,10 +372,6 @@ def _name_algorithm(algorithm: Any, known: Mapping[str, str]) -> str:
 
 def _name_decision(decision: Any) -> str:
     return read_verdict(decision, PROMOTION, unknown=Verdict(MISSING, "", "")).word
-
-
-def _join_reasons(reasons: Any) -> str:
-    return "; ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else format_text(reasons)
 
 
 PAGE = Page("segments", "Segments", render_segments, order=2)

@@ -236,7 +236,18 @@ def make_data(**fields: Any) -> ReportData:
                 "decision": ["keep", "promote"],
                 "reasons": [["gain too small"], ["stability rose", "separation held"]],
                 "challenger_version": ["2", "3"],
-                "champion_version": ["1", "1"],
+                "previous_version": ["1", "1"],
+                "champion_version": ["1", "3"],
+            }
+        ),
+        "runs": pd.DataFrame(
+            {
+                "finished_at": pd.to_datetime(["2026-11-09 06:00", "2026-11-16 06:00"], utc=True),
+                "flow": ["weekly-retrain", "weekly-retrain"],
+                "as_of": [date(2026, 11, 9), date(2026, 11, 16)],
+                "champion_version": ["1", "3"],
+                "versions": ["events 4, segments 1", "events 5, segments 2"],
+                "run_id": ["r-1", "r-2"],
             }
         ),
         "quarantine": pd.DataFrame(

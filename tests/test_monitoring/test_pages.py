@@ -13,6 +13,7 @@ from report_sample import EVIL, Document, make_campaign, make_data
 
 import monitoring.pages as pages
 from monitoring.pages import ReportData, load_pages, render_site
+from monitoring.pages.audit import list_tenures
 from monitoring.pages.layout import read_assets
 from monitoring.pages.layout.words import (
     format_change,
@@ -45,7 +46,7 @@ def render_campaigns(*campaigns: dict[str, Any]) -> Document:
 
 
 def test_pages_stand_in_their_declared_order() -> None:
-    assert list(load_pages()) == ["index", "segments", "roi", "drift", "data_health"]
+    assert list(load_pages()) == ["index", "segments", "roi", "drift", "data_health", "audit"]
     html = render_site(make_data())["drift.html"]
     assert re.findall(r'<a href="(\w+)\.html"', html.split("</nav>")[0]) == list(load_pages())
     assert '<a href="drift.html" aria-current="page">' in html
@@ -271,7 +272,33 @@ def test_why_the_model_was_chosen_is_told(site: dict[str, Document]) -> None:
         "2 candidates were compared and 1 met every requirement; K-Means with 2 segments was chosen." in text
     )
     assert "Highest score. A new model has taken over: stability rose." in text
-    assert site["segments.html"].read_shown("promotions", "Decision") == ["New model", "Kept"]
+
+
+def test_the_audit_tells_who_was_in_production_when(site: dict[str, Document]) -> None:
+    page = site["audit.html"]
+    assert page.read_shown("promotions", "Decision") == ["New model", "Kept"]
+    assert page.read_shown("promotions", "In use before") == ["1", "1"]
+    assert page.read_shown("promotions", "In use after") == ["3", "1"]
+    assert page.read_shown("tenures", "Version") == ["3", "1"]
+    assert page.read_shown("tenures", "Until") == ["today", f"16{SPACE}November{SPACE}2026"]
+    assert page.read_shown("runs", "Run") == ["r-2", "r-1"]
+    assert page.read_shown("runs", "Versions of tables") == ["events 5, segments 2", "events 4, segments 1"]
+
+
+def test_a_rollback_ends_a_term() -> None:
+    days = pd.to_datetime(["2026-11-02", "2026-11-09", "2026-11-10", "2026-11-16"], utc=True)
+    promotions = pd.DataFrame(
+        {
+            "decided_at": days, "as_of": days.date, "decision": ["first", "promote", "rollback", "keep"],
+            "champion_version": ["1", "2", "1", "1"],
+        }
+    )  # fmt: skip
+    found = list_tenures(promotions.sample(frac=1, random_state=1))
+    assert found["version"].tolist() == ["1", "2", "1"]
+    assert found["since"].tolist() == [days[2], days[1], days[0]]
+    assert found["until"].tolist()[1:] == [days[2], days[1]]
+    assert pd.isna(found["until"].iloc[0])
+    assert found["weeks"].tolist() == [2, 1, 1]
 
 
 def test_a_table_of_every_factor_stands_behind_the_heatmap(site: dict[str, Document]) -> None:
