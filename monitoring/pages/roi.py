@@ -14,6 +14,7 @@ from markupsafe import Markup
 from monitoring.charts import draw_forest
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.campaign_views import Views, build_views
 from monitoring.pages.layout.campaigns import (
     AGAINST_CONTROL_ONLY,
     NOT_MEASURED,
@@ -23,7 +24,7 @@ from monitoring.pages.layout.campaigns import (
     Measurement,
     read_campaigns,
 )
-from monitoring.pages.layout.tables import Cell, Column, Figure, Table, embed_figure, write_exact
+from monitoring.pages.layout.tables import Cell, Column, Figure, Table, build_table, embed_figure, write_exact
 from monitoring.pages.layout.words import (
     MISSING,
     SPACE,
@@ -60,6 +61,7 @@ class Section:
     kpis: Table
     segments: Table
     figure: Figure | None
+    views: Views
     is_open: bool
 
 
@@ -76,6 +78,8 @@ def render_roi(data: ReportData) -> Markup:
         alarms=[section for section in sections if section.campaign.verdict.tone == "alarm"],
         overview=tabulate_campaigns(sections, data.currency),
         forest=draw_overview(campaigns),
+        together=tuple(tabulate_together(data)),
+        programme=tuple(describe_programme(data)),
         missing=explain_missing(data),
         verdicts=list(dict.fromkeys(campaign.verdict for campaign in campaigns)),
     )
@@ -91,6 +95,9 @@ def build_section(campaign: Campaign, place: int, data: ReportData, *, is_open: 
         kpis=tabulate_kpis(campaign, data.currency, name=f"campaign_{place}_kpis"),
         segments=tabulate_segments(campaign, data.currency, name=f"campaign_{place}_segments"),
         figure=draw_segments(campaign, name=f"campaign-{place}-segments"),
+        views=build_views(
+            campaign, data.currency, names=_name_segments(data.profiles), prefix=f"campaign_{place}"
+        ),
         is_open=is_open,
     )
 
@@ -176,6 +183,51 @@ def tabulate_campaigns(sections: Sequence[Section], currency: str) -> Table:
     )
     rows = (_list_overview_cells(section.campaign, section.anchor, currency) for section in sections)
     return _build_table(rows, columns, name="campaigns", title="Campaigns and what to do with them")
+
+
+def tabulate_together(data: ReportData) -> Iterator[Table]:
+    """Finished campaigns added up, by channel and by quarter."""
+    returns = read_part(data.summary, "returns")
+    for part, heading in (("by_channel", "Channel"), ("by_quarter", "Quarter")):
+        key = part.removeprefix("by_")
+        columns = (
+            Column(key, heading),
+            Column("campaigns", "Campaigns and groups", format_count, kind="number"),
+            Column(
+                "margin", "Margin gained", lambda v: format_change(v, "money", data.currency), kind="number"
+            ),
+            Column("interval", "Interval", kind="phrase"),
+            Column("cost", "Cost", lambda v: format_money(v, data.currency), kind="number"),
+            Column("profit", "Profit", lambda v: format_change(v, "money", data.currency), kind="number"),
+            Column("roi", "ROI", format_relative, kind="number"),
+        )
+        rows = pd.DataFrame(returns.get(part) or ())
+        if len(rows):
+            rows["interval"] = [
+                format_interval(low, high, lambda end: format_change(end, "money", data.currency))
+                for low, high in zip(rows["margin_low"], rows["margin_high"], strict=True)
+            ]
+        yield build_table(rows, columns, name=part, title=f"Finished campaigns by {key}")
+
+
+def describe_programme(data: ReportData) -> Iterator[str]:
+    """What all campaigns of a quarter added, by the customers held out of them."""
+    for quarter in data.summary.get("programme") or ():
+        primary = quarter["primary_metric"]
+        for lift in quarter["metrics"][primary]["lift"].values():
+            held, others = quarter["customers"]["control"], sum(quarter["customers"].values())
+            if lift["absolute"] is None:
+                reason = quarter["metrics"][primary]["reason"] or NOT_MEASURED
+                yield close_sentence(f"all campaigns of {quarter['quarter']}: {reason}")
+                continue
+            gain, low, high, mde = (
+                format_change(value, "money", data.currency)
+                for value in (lift["absolute"], lift["low"], lift["high"], quarter["mde"])
+            )
+            yield close_sentence(
+                f"all campaigns of {quarter['quarter']} together added {gain} a customer ({low} to {high}), by "
+                f"{format_count(held)} of {format_count(others)} customers held out of them; {mde} would be seen"
+            )
 
 
 def draw_overview(campaigns: Sequence[Campaign]) -> Figure | None:

@@ -79,7 +79,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign as its section shows it."""
+    """A campaign as its section shows it; `entry` is what the run's summary says of it."""
 
     campaign_id: str
     name: str
@@ -94,6 +94,7 @@ class Campaign:
     checks: tuple[Check, ...]
     measurements: tuple[Measurement, ...]
     segments: tuple[SegmentResult, ...]
+    entry: Mapping[str, Any]
 
     @property
     def lead(self) -> Measurement:
@@ -141,6 +142,7 @@ def _read_campaign(entry: Mapping[str, Any], segment_names: Mapping[str, str]) -
             _read_segment(segment_id, result, kpis[primary], segment_names)
             for segment_id, result in (entry.get("by_segment") or {}).items()
         ),
+        entry=entry,
     )
 
 
