@@ -66,7 +66,7 @@ class CustomerValues:
 def foretell_values(lake: Lake, *, as_of: date) -> CustomerValues:
     """Hold a forecast of half a year ago against what came, and foretell the year ahead if it came true.
 
-    What is foretold goes to the table `lifetime_values`; where the forecast failed, nothing is written.
+    What is foretold goes to the table `lifetime_values`; where the forecast failed, nothing of that day stands there.
     """
     from models.lifetime_value import fit_lifetime_value, predict_lifetime_value
     from models.likelihood import NoFit
@@ -86,6 +86,9 @@ def foretell_values(lake: Lake, *, as_of: date) -> CustomerValues:
             values = predict_lifetime_value(model, histories, weeks=AHEAD_WEEKS)
     if reasons:
         get_logger().info("lifetime values are not foretold: %s", reasons[0])
+        if lake.has("lifetime_values"):
+            # What an earlier run of the same day foretold does not hold any more.
+            lake.overwrite("lifetime_values", _SCHEMA.empty_table(), where=f"as_of = '{as_of}'")
         return CustomerValues(reasons, 0, None, overall, by_segment)
     rows = pyarrow.Table.from_pandas(
         values.reset_index().assign(as_of=as_of)[_SCHEMA.names], schema=_SCHEMA, preserve_index=False

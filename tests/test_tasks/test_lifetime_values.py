@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +61,23 @@ def test_values_are_written_where_the_forecast_came_true(tmp_path: Path) -> None
     assert table["alive"].between(0, 1).all()
     told = found.to_dict()
     assert (told["holds"], told["weeks_ahead"]) == (True, AHEAD_WEEKS)
+    # A run of the same day whose forecast fails leaves nothing of it; one that dies leaves it as it was.
+    dearer = draw_purchases(np.random.default_rng(3), dearer=1.0)
+    change(home, events=dearer)
+    with write_lake(str(home)) as lake:
+        for name in ("activity_daily", "orders", "sessions", "categories_daily"):
+            lake.overwrite(name, lake.table(name).limit(0).to_pyarrow())
+        update_rollups.fn(lake, EventChanges(timezone="Europe/Berlin"), timezone="UTC")
+        assert foretell_values.fn(lake, as_of=AS_OF).reasons
+        assert lake.table("lifetime_values").count().execute() == 0
+    assert len(open_lake(str(home)).table("lifetime_values").to_pandas()) == len(table)
+    with write_lake(str(home)) as lake:
+        later = (
+            lake.table("lifetime_values").mutate(as_of=ibis.literal(AS_OF + timedelta(weeks=1))).to_pyarrow()
+        )
+        lake.append("lifetime_values", later)
+        lake.commit(begin_run("test", AS_OF), {})
+    assert len(open_lake(str(home)).table("lifetime_values").to_pandas()) == 2 * len(table)
 
 
 def test_nothing_is_written_where_often_means_dear(tmp_path: Path) -> None:
