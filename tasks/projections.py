@@ -26,8 +26,9 @@ FACTORS = (
 
 def project_campaign(
     lake: Lake,
-    campaign: Campaign,
+    outcomes: ibis.Table,
     *,
+    campaign: Campaign,
     until: datetime,
     settings: MeasurementSettings,
     doubts: Sequence[str],
@@ -38,9 +39,10 @@ def project_campaign(
     had, and followed until it began: what the campaign did is no part of what is learnt from.
 
     Args:
+        outcomes: of the campaign, as `build_outcomes` gives them.
         doubts: why lifetime values cannot be foretold in this shop; then nothing is projected either.
     """
-    from models.surrogate import project_lift
+    from models.surrogate import project_lift, withhold_projection
 
     before = campaign.starts_at - timedelta(days=LONG_RUN_DAYS)
     earlier = replace(
@@ -51,6 +53,8 @@ def project_campaign(
     )
     if earlier.ends_at >= campaign.starts_at:
         doubts = [*doubts, f"the campaign lasts longer than the {LONG_RUN_DAYS} days to look ahead"]
+    if doubts:
+        return withhold_projection(doubts)
     events = lake.table("events")
     cohort = build_outcomes(
         events,
@@ -59,14 +63,10 @@ def project_campaign(
         until=min(until, campaign.starts_at),
         settings=settings.model_copy(update={"value_days": LONG_RUN_DAYS}),
     )
-    shown = build_outcomes(
-        events, lake.table("assignments"), campaign=campaign, until=until, settings=settings
-    )
     return project_lift(
         cohort.select(*FACTORS, realised=cohort.margin, long_run=cohort.realised).to_pandas(),
-        shown.select("arm", *FACTORS, realised=shown.margin).to_pandas(),
+        outcomes.select("arm", *FACTORS, realised=outcomes.margin).to_pandas(),
         factors=FACTORS,
-        doubts=doubts,
         alpha=settings.alpha,
         seed=0,
     )
