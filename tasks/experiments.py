@@ -57,12 +57,14 @@ def measure_campaigns(
     timezone: str,
     settings: MeasurementSettings,
     doubts: Sequence[str],
+    consent_default: bool,
     only: str | None = None,
 ) -> list[MeasuredCampaign]:
     """Every campaign that had started by the end of `as_of`, newest first; none where the shop has run none.
 
     Args:
         doubts: why lifetime values cannot be foretold in this shop; empty where they can.
+        consent_default: what holds for those who were never asked whether they may be profiled.
         only: the one campaign to measure.
 
     Raises:
@@ -86,7 +88,13 @@ def measure_campaigns(
             MeasuredCampaign(
                 result,
                 project_campaign(
-                    lake, outcomes, campaign=campaign, until=until, settings=settings, doubts=doubts
+                    lake,
+                    outcomes,
+                    campaign=campaign,
+                    until=until,
+                    settings=settings,
+                    doubts=doubts,
+                    consent_default=consent_default,
                 )
                 if is_recent
                 else None,

@@ -12,6 +12,7 @@ from ibis import _
 
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.outcomes import build_outcomes
+from tasks.features import keep_profiled
 from tasks.lake import Lake
 
 if TYPE_CHECKING:
@@ -32,15 +33,17 @@ def project_campaign(
     until: datetime,
     settings: MeasurementSettings,
     doubts: Sequence[str],
+    consent_default: bool,
 ) -> LiftProjection:
     """Project a campaign's lift to half a year after its start.
 
-    The earlier cohort is everybody who was a customer half a year before it, seen over as many days as the campaign
-    had, and followed until it began: what the campaign did is no part of what is learnt from.
+    The earlier cohort is everybody who was a customer half a year before it and may be profiled, seen over as many days
+    as the campaign had, and followed until it began: what the campaign did is no part of what is learnt from.
 
     Args:
         outcomes: of the campaign, as `build_outcomes` gives them.
         doubts: why lifetime values cannot be foretold in this shop; then nothing is projected either.
+        consent_default: what holds for those who were never asked whether they may be profiled.
     """
     from models.surrogate import project_lift, withhold_projection
 
@@ -58,7 +61,7 @@ def project_campaign(
     events = lake.table("events")
     cohort = build_outcomes(
         events,
-        _choose_cohort(events, earlier),
+        choose_cohort(lake, earlier, consent_default=consent_default),
         campaign=earlier,
         until=min(until, campaign.starts_at),
         settings=settings.model_copy(update={"value_days": LONG_RUN_DAYS}),
@@ -89,9 +92,10 @@ def _describe_scenario(scenario: Scenario | None) -> dict[str, Any] | None:
     return {"arms": dict(scenario.arms), "lift": {arm: asdict(one) for arm, one in scenario.lift.items()}}
 
 
-def _choose_cohort(events: ibis.Table, earlier: Campaign) -> ibis.Table:
-    """Who had done anything before; of very many, those whose hashes come first."""
-    known = events.filter(_.occurred_at < ibis.literal(earlier.starts_at)).select("customer_id").distinct()
+def choose_cohort(lake: Lake, earlier: Campaign, *, consent_default: bool) -> ibis.Table:
+    """Who had done anything before and may be profiled; of very many, those whose hashes come first."""
+    events = lake.table("events").filter(_.occurred_at < ibis.literal(earlier.starts_at))
+    known = keep_profiled(lake, events.select("customer_id").distinct(), consent_default=consent_default)
     chosen = known.order_by(known.customer_id.hexdigest("md5")).limit(COHORT_MAX)
     return chosen.select(
         "customer_id",

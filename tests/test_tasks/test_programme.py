@@ -115,14 +115,19 @@ def test_doubts_leave_nothing_projected(shop: Path) -> None:
     outcomes = build_outcomes(
         lake.table("events"), lake.table("assignments"), campaign=campaign, until=until, settings=SETTINGS
     )
-    options = {"campaign": campaign, "until": until, "settings": SETTINGS}
+    options = {"campaign": campaign, "until": until, "settings": SETTINGS, "consent_default": True}
     young = project_campaign(lake, outcomes, **options, doubts=())
     assert young.effect_persists is None
     assert "earlier cohorts have 0 customers" in young.reasons[0]
     doubted = project_campaign(lake, outcomes, **options, doubts=("the forecast failed",))
     assert doubted.reasons[0] == "the forecast failed"
     (measured,) = measure_campaigns.fn(
-        lake, as_of=until.date(), timezone="UTC", settings=SETTINGS, doubts=("the forecast failed",)
+        lake,
+        as_of=until.date(),
+        timezone="UTC",
+        settings=SETTINGS,
+        doubts=("the forecast failed",),
+        consent_default=True,
     )
     entry = measured.to_dict()
     assert entry["projection"]["effect_ends"] is None
