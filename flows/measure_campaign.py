@@ -27,8 +27,10 @@ def measure_campaign(
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     lake = open_lake(settings.home)
+    consent = settings.features.consent_default
     (result,) = measure_campaigns(
         lake, as_of=day, timezone=settings.timezone, settings=settings.measurement,
-        doubts=check_forecast(lake, as_of=day).reasons, only=campaign,
+        doubts=check_forecast(lake, as_of=day, consent_default=consent).reasons, consent_default=consent,
+        only=campaign,
     )  # fmt: skip
     return result.to_dict()

@@ -124,7 +124,8 @@ def show_profiles(segments: Sequence[Mapping[str, Any]], out: Console) -> None:
 def show_campaigns(campaigns: Sequence[Mapping[str, Any]], out: Console) -> None:
     """What each campaign added over its control group."""
     for campaign in campaigns:
-        out.print(f"[bold]{campaign['name']}[/bold]: {campaign['decision']}. {campaign['sentence']}")
+        told = escape(f"{campaign['decision']}. {campaign['sentence']}")
+        out.print(f"[bold]{escape(campaign['name'])}[/bold]: {told}")
         for name, title in _METRIC_TITLES.items():
             metric = campaign["metrics"].get(name)
             if metric is not None and (name != "cac" or _has_figure(metric)):

@@ -106,10 +106,10 @@ def weekly_retrain(
         with clock.stage("migration"):
             migration = trace_migration(lake, factors, scored, champion, as_of=day)
         with clock.stage("measure"):
-            values = foretell_values(lake, as_of=day)
+            values = foretell_values(lake, as_of=day, consent_default=consent)
             campaigns = measure_campaigns(
                 lake, as_of=day, timezone=settings.timezone, settings=settings.measurement,
-                doubts=values.reasons,
+                doubts=values.reasons, consent_default=consent,
             )  # fmt: skip
             programme = measure_programme(
                 lake, as_of=day, timezone=settings.timezone, settings=settings.measurement

@@ -107,10 +107,10 @@ def project_lift(
     """
     reasons = [*doubts, *_find_obstacles(cohorts, campaign, factors=factors, control=control)]
     if reasons:
-        return _refuse(reasons)
+        return withhold_projection(reasons)
     rest = (cohorts["long_run"] - cohorts["realised"]).to_numpy(dtype=np.float64)
     if not rest.sum() > 0:
-        return _refuse(["earlier cohorts brought in nothing after the short run"])
+        return withhold_projection(["earlier cohorts brought in nothing after the short run"])
     scale = _Scale(cohorts, factors)
     known, seen = scale.standardise(cohorts), scale.standardise(campaign)
     reasons += _find_incomparable(seen[(campaign["arm"] == control).to_numpy()], factors)
@@ -118,7 +118,7 @@ def project_lift(
     calibration = _calibrate(known, rest, rng)
     reasons += find_faults(calibration, name="margin after the short run")
     if reasons:
-        return _refuse(reasons, calibration)
+        return withhold_projection(reasons, calibration)
     arms = [control, *sorted(arm for arm in campaign["arm"].dropna().unique() if arm != control)]
     learnt = _Products(_add_one(known, rest), rng)
     shown = _add_one(campaign["realised"].to_numpy(dtype=np.float64), seen)
@@ -134,7 +134,8 @@ def project_lift(
     )
 
 
-def _refuse(reasons: Sequence[str], calibration: Calibration | None = None) -> LiftProjection:
+def withhold_projection(reasons: Sequence[str], calibration: Calibration | None = None) -> LiftProjection:
+    """No projection, and why there is none."""
     return LiftProjection(ASSUMPTION, None, None, calibration, tuple(reasons))
 
 

@@ -57,12 +57,14 @@ def measure_campaigns(
     timezone: str,
     settings: MeasurementSettings,
     doubts: Sequence[str],
+    consent_default: bool,
     only: str | None = None,
 ) -> list[MeasuredCampaign]:
     """Every campaign that had started by the end of `as_of`, newest first; none where the shop has run none.
 
     Args:
         doubts: why lifetime values cannot be foretold in this shop; empty where they can.
+        consent_default: what holds for those who were never asked whether they may be profiled.
         only: the one campaign to measure.
 
     Raises:
@@ -79,12 +81,21 @@ def measure_campaigns(
     results = []
     for campaign in sorted(started, key=lambda c: c.starts_at, reverse=True):
         report(f"measuring campaign {campaign.name}")
-        result = _measure(lake, campaign, until=until, as_of=as_of, settings=settings)
+        outcomes = _observe(lake, campaign, until=until, settings=settings)
+        result = _measure(lake, outcomes, campaign=campaign, until=until, as_of=as_of, settings=settings)
         is_recent = campaign.ends_at <= until < campaign.ends_at + timedelta(days=PROJECTED_DAYS)
         results.append(
             MeasuredCampaign(
                 result,
-                project_campaign(lake, campaign, until=until, settings=settings, doubts=doubts)
+                project_campaign(
+                    lake,
+                    outcomes,
+                    campaign=campaign,
+                    until=until,
+                    settings=settings,
+                    doubts=doubts,
+                    consent_default=consent_default,
+                )
                 if is_recent
                 else None,
             )
@@ -106,16 +117,26 @@ def list_campaigns(lake: Lake, *, timezone: str) -> list[Campaign]:
     return list(read_campaigns(lake.table("campaigns").to_pandas(), timezone=timezone))
 
 
-def _measure(
-    lake: Lake, campaign: Campaign, *, until: datetime, as_of: date, settings: MeasurementSettings
-) -> CampaignResult:
+def _observe(lake: Lake, campaign: Campaign, *, until: datetime, settings: MeasurementSettings) -> ibis.Table:
+    """The outcomes of everybody assigned, kept in the engine: they are summed up several times."""
     if not lake.has("assignments"):
         raise UnknownCampaignError(
             f"campaign '{campaign.campaign_id}' has no assignments; deliver them as a source"
         )
     events, assignments = lake.table("events"), lake.table("assignments")
-    # Summed up several times, so the events are joined once.
-    outcomes = build_outcomes(events, assignments, campaign=campaign, until=until, settings=settings).cache()
+    return build_outcomes(events, assignments, campaign=campaign, until=until, settings=settings).cache()
+
+
+def _measure(
+    lake: Lake,
+    outcomes: ibis.Table,
+    *,
+    campaign: Campaign,
+    until: datetime,
+    as_of: date,
+    settings: MeasurementSettings,
+) -> CampaignResult:
+    events, assignments = lake.table("events"), lake.table("assignments")
     return measure_campaign(
         outcomes,
         campaign=campaign,

@@ -68,7 +68,7 @@ def compute_features(
     rollups = read_rollups(lake)
     customers = list_customers(lake, rollups, as_of=as_of, consent_default=consent_default)
     table = compute_factors(rollups, as_of=as_of, customers=customers, own=build_families(own))
-    factors = _by_customer(table)
+    factors = read_by_customer(table)
     if factors.empty:
         first = rollups.activity.day.min().execute()
         if first is not None and first.date() <= as_of:
@@ -120,8 +120,8 @@ def compute_history(
         after = until - timedelta(days=days)
         customers = list_customers(lake, rollups, as_of=after, consent_default=consent_default)
         table = compute_factors(rollups, as_of=after, customers=customers, own=build_families(own))
-        factors = _by_customer(table)
-        outcomes = _by_customer(compute_outcomes(rollups, after=after, until=until, customers=customers))
+        factors = read_by_customer(table)
+        outcomes = read_by_customer(compute_outcomes(rollups, after=after, until=until, customers=customers))
         return Past(factors, outcomes.loc[factors.index])
 
     past = look_back(as_of)
@@ -142,11 +142,23 @@ def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default
         seen = seen.anti_join(identities.filter(identities.shared), "customer_id")
     if not lake.has("customers"):
         return seen
-    customers = lake.table("customers", engine=lake.analytics)
-    allowed = customers.filter(customers.consent_profiling.fill_null(consent_default))
+    allowed = _select_allowed(lake.table("customers", engine=lake.analytics), consent_default=consent_default)
     return seen.inner_join(allowed.select("customer_id", *CUSTOMER_COLUMNS), "customer_id")
 
 
-def _by_customer(table: ibis.Table) -> pd.DataFrame:
+def keep_profiled(lake: Lake, people: ibis.Table, *, consent_default: bool) -> ibis.Table:
+    """Those of the people who may be profiled: only from them may a model learn."""
+    if not lake.has("customers"):
+        return people
+    allowed = _select_allowed(lake.table("customers"), consent_default=consent_default)
+    return people.semi_join(allowed, "customer_id")
+
+
+def _select_allowed(customers: ibis.Table, *, consent_default: bool) -> ibis.Table:
+    return customers.filter(customers.consent_profiling.fill_null(consent_default))
+
+
+def read_by_customer(table: ibis.Table) -> pd.DataFrame:
+    """A table of numbers as a frame by customer_id, in its order."""
     # A sum's last bits depend on the order threads finish in; a model must not.
     return table.order_by("customer_id").to_pandas().set_index("customer_id").round(6)

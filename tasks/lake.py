@@ -454,14 +454,13 @@ def _finish_erasure(lake: Lake) -> None:
 
 
 def _tables_on_disk(lake: Lake) -> list[str]:
+    from models.derived_schemas import DERIVED_SCHEMAS
     from models.schemas import SCHEMAS
 
-    names = {*SCHEMAS, *LAKE_TABLES}
+    # What `runs` holds is what the others are undone to.
+    names = {*SCHEMAS, *DERIVED_SCHEMAS, *WITHOUT_SCHEMA} - {"runs"}
     return [name for name in sorted(names) if DeltaTable.is_deltatable(lake.uri(name))]
 
 
-LAKE_TABLES = (
-    "deliveries", "identities", "links", "merges", "renames", "activity_daily", "orders", "sessions",
-    "categories_daily", "features", "snapshots", "segments", "shadow_segments", "segment_profiles", "migrations",
-    "week_profiles", "promotions", "quarantine", "suppressions", "holdout",
-)  # fmt: skip
+WITHOUT_SCHEMA = ("snapshots", "suppressions")
+"""Tables of the lake that have no contract: the columns of a snapshot are those of its model."""

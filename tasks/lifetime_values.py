@@ -13,6 +13,7 @@ import pyarrow
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.features import list_customers, read_by_customer
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.rollups import read_rollups
@@ -63,21 +64,22 @@ class CustomerValues:
 
 
 @task(name="foretell lifetime values", cache_policy=NO_CACHE, persist_result=False)
-def foretell_values(lake: Lake, *, as_of: date) -> CustomerValues:
+def foretell_values(lake: Lake, *, as_of: date, consent_default: bool) -> CustomerValues:
     """Hold a forecast of half a year ago against what came, and foretell the year ahead if it came true.
 
-    What is foretold goes to the table `lifetime_values`; where the forecast failed, nothing is written.
+    What is foretold goes to the table `lifetime_values`; where the forecast failed, nothing of that day stands there.
     """
     from models.lifetime_value import fit_lifetime_value, predict_lifetime_value
     from models.likelihood import NoFit
     from models.purchase_histories import build_histories
 
-    check = check_forecast(lake, as_of=as_of)
+    check = check_forecast(lake, as_of=as_of, consent_default=consent_default)
     overall = _describe(check.overall)
     by_segment = {str(segment): _describe(found) for segment, found in check.by_segment.items()}
     reasons, values = check.reasons, pd.DataFrame()
     if check.holds:
-        histories = _by_customer(build_histories(read_rollups(lake).orders, as_of=as_of))
+        orders = _read_orders(lake, as_of=as_of, consent_default=consent_default)
+        histories = read_by_customer(build_histories(orders, as_of=as_of))
         try:
             model = fit_lifetime_value(histories)
         except NoFit as reason:
@@ -86,6 +88,9 @@ def foretell_values(lake: Lake, *, as_of: date) -> CustomerValues:
             values = predict_lifetime_value(model, histories, weeks=AHEAD_WEEKS)
     if reasons:
         get_logger().info("lifetime values are not foretold: %s", reasons[0])
+        if lake.has("lifetime_values"):
+            # What an earlier run of the same day foretold does not hold any more.
+            lake.overwrite("lifetime_values", _SCHEMA.empty_table(), where=f"as_of = '{as_of}'")
         return CustomerValues(reasons, 0, None, overall, by_segment)
     rows = pyarrow.Table.from_pandas(
         values.reset_index().assign(as_of=as_of)[_SCHEMA.names], schema=_SCHEMA, preserve_index=False
@@ -95,23 +100,29 @@ def foretell_values(lake: Lake, *, as_of: date) -> CustomerValues:
     return CustomerValues((), len(values), float(values["value"].sum()), overall, by_segment)
 
 
-def check_forecast(lake: Lake, *, as_of: date) -> LifetimeValueCheck:
-    """Fit on what was known half a year ago, and hold that against what came."""
+def check_forecast(lake: Lake, *, as_of: date, consent_default: bool) -> LifetimeValueCheck:
+    """Fit on what was known half a year ago, and hold that against what came.
+
+    Learnt from, and told about, are customers who may be profiled; `consent_default` holds for who was never asked.
+    """
     from models.lifetime_check import check_lifetime_value
     from models.purchase_histories import build_histories, count_holdout
 
-    orders = read_rollups(lake).orders
+    orders = _read_orders(lake, as_of=as_of, consent_default=consent_default)
     past = as_of - timedelta(weeks=HOLDOUT_WEEKS)
     return check_lifetime_value(
-        _by_customer(build_histories(orders, as_of=past)),
-        _by_customer(count_holdout(orders, after=past, until=as_of)),
+        read_by_customer(build_histories(orders, as_of=past)),
+        read_by_customer(count_holdout(orders, after=past, until=as_of)),
         weeks=HOLDOUT_WEEKS,
         segments=_read_segments(lake, as_of=as_of),
     )
 
 
-def _by_customer(table: ibis.Table) -> pd.DataFrame:
-    return table.to_pandas().set_index("customer_id").sort_index()
+def _read_orders(lake: Lake, *, as_of: date, consent_default: bool) -> ibis.Table:
+    """The orders of customers who may be profiled."""
+    rollups = read_rollups(lake)
+    people = list_customers(lake, rollups, as_of=as_of, consent_default=consent_default)
+    return rollups.orders.semi_join(people, "customer_id")
 
 
 def _read_segments(lake: Lake, *, as_of: date) -> pd.Series | None:

@@ -113,7 +113,7 @@ def _measure(
         campaign=campaign,
         until=until,
         settings=settings.model_copy(update={"value_days": None}),
-    )
+    ).cache()
     costs = _sum_costs(lake, campaign, as_of=as_of)
     result = measure_campaign(outcomes, campaign=campaign, costs=costs, settings=settings, until=until)
     return Programme(quarter, result, _find_mde(outcomes, campaign, alpha=settings.alpha))

@@ -12,6 +12,7 @@ from ibis import _
 
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.outcomes import build_outcomes
+from tasks.features import keep_profiled
 from tasks.lake import Lake
 
 if TYPE_CHECKING:
@@ -26,21 +27,25 @@ FACTORS = (
 
 def project_campaign(
     lake: Lake,
-    campaign: Campaign,
+    outcomes: ibis.Table,
     *,
+    campaign: Campaign,
     until: datetime,
     settings: MeasurementSettings,
     doubts: Sequence[str],
+    consent_default: bool,
 ) -> LiftProjection:
     """Project a campaign's lift to half a year after its start.
 
-    The earlier cohort is everybody who was a customer half a year before it, seen over as many days as the campaign
-    had, and followed until it began: what the campaign did is no part of what is learnt from.
+    The earlier cohort is everybody who was a customer half a year before it and may be profiled, seen over as many days
+    as the campaign had, and followed until it began: what the campaign did is no part of what is learnt from.
 
     Args:
+        outcomes: of the campaign, as `build_outcomes` gives them.
         doubts: why lifetime values cannot be foretold in this shop; then nothing is projected either.
+        consent_default: what holds for those who were never asked whether they may be profiled.
     """
-    from models.surrogate import project_lift
+    from models.surrogate import project_lift, withhold_projection
 
     before = campaign.starts_at - timedelta(days=LONG_RUN_DAYS)
     earlier = replace(
@@ -51,22 +56,20 @@ def project_campaign(
     )
     if earlier.ends_at >= campaign.starts_at:
         doubts = [*doubts, f"the campaign lasts longer than the {LONG_RUN_DAYS} days to look ahead"]
+    if doubts:
+        return withhold_projection(doubts)
     events = lake.table("events")
     cohort = build_outcomes(
         events,
-        _choose_cohort(events, earlier),
+        choose_cohort(lake, earlier, consent_default=consent_default),
         campaign=earlier,
         until=min(until, campaign.starts_at),
         settings=settings.model_copy(update={"value_days": LONG_RUN_DAYS}),
     )
-    shown = build_outcomes(
-        events, lake.table("assignments"), campaign=campaign, until=until, settings=settings
-    )
     return project_lift(
         cohort.select(*FACTORS, realised=cohort.margin, long_run=cohort.realised).to_pandas(),
-        shown.select("arm", *FACTORS, realised=shown.margin).to_pandas(),
+        outcomes.select("arm", *FACTORS, realised=outcomes.margin).to_pandas(),
         factors=FACTORS,
-        doubts=doubts,
         alpha=settings.alpha,
         seed=0,
     )
@@ -89,9 +92,10 @@ def _describe_scenario(scenario: Scenario | None) -> dict[str, Any] | None:
     return {"arms": dict(scenario.arms), "lift": {arm: asdict(one) for arm, one in scenario.lift.items()}}
 
 
-def _choose_cohort(events: ibis.Table, earlier: Campaign) -> ibis.Table:
-    """Who had done anything before; of very many, those whose hashes come first."""
-    known = events.filter(_.occurred_at < ibis.literal(earlier.starts_at)).select("customer_id").distinct()
+def choose_cohort(lake: Lake, earlier: Campaign, *, consent_default: bool) -> ibis.Table:
+    """Who had done anything before and may be profiled; of very many, those whose hashes come first."""
+    events = lake.table("events").filter(_.occurred_at < ibis.literal(earlier.starts_at))
+    known = keep_profiled(lake, events.select("customer_id").distinct(), consent_default=consent_default)
     chosen = known.order_by(known.customer_id.hexdigest("md5")).limit(COHORT_MAX)
     return chosen.select(
         "customer_id",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 from monitoring.experiments import CONTROL, Campaign, Horizon, MeasurementSettings
@@ -33,6 +34,12 @@ class Lift:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             object.__setattr__(self, name, keep_finite(getattr(self, name)))
+
+    def find_error(self, alpha: float) -> float | None:
+        """The standard error that the `1 - alpha` interval stands for, if it is a normal one; None without it."""
+        if self.absolute is None or self.low is None or self.high is None or not self.high > self.low:
+            return None
+        return (self.high - self.low) / 2 / NormalDist().inv_cdf(1 - alpha / 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ def believe(lift: Lift, *, better: Literal["higher", "lower"], alpha: float) -> 
     With mean m in the good direction and standard deviation s: P(better) = Φ(m/s) and the expected loss is
     s φ(m/s) − m Φ(−m/s) (Stucchio 2015).
     """
-    if lift.absolute is None or lift.low is None or lift.high is None or not lift.high > lift.low:
+    spread = lift.find_error(alpha)
+    if spread is None or lift.absolute is None:
         return None
-    spread = (lift.high - lift.low) / 2 / _NORMAL.inv_cdf(1 - alpha / 2)
     mean = lift.absolute if better == "higher" else -lift.absolute
     z = mean / spread
     return Posterior(_NORMAL.cdf(z), max(spread * _NORMAL.pdf(z) - mean * _NORMAL.cdf(-z), 0.0))

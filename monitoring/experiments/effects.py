@@ -93,14 +93,15 @@ class CampaignResult:
         """The p-value of the sample-ratio check, None if it could not be made."""
         return next(check.value for check in self.checks if check.name == "sample_ratio")
 
-    def _find_role(self, metric: str) -> str:
+    def _find_role(self, metric: Metric) -> str:
         """What decides, what guards, and what is looked at without any correction for how much is looked at."""
-        if metric == self.campaign.primary_metric:
+        if metric.name == self.campaign.primary_metric:
             return "primary"
-        return "guardrail" if load_metrics()[metric].guards else "exploratory"
+        return "guardrail" if metric.guards else "exploratory"
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of `campaigns` in the JSON output: every number finite, null where there is none."""
+        known = load_metrics()
         window = {"starts_at": self.campaign.starts_at, "ends_at": self.campaign.ends_at, "until": self.until}
         return {
             "campaign_id": self.campaign.campaign_id,
@@ -119,7 +120,7 @@ class CampaignResult:
             "primary_metric": self.campaign.primary_metric,
             "metrics": {
                 name: _metric_to_dict(result)
-                | {"bayes": _to_dicts(self.posteriors.get(name, {})), "role": self._find_role(name)}
+                | {"bayes": _to_dicts(self.posteriors.get(name, {})), "role": self._find_role(known[name])}
                 for name, result in self.metrics.items()
             },
             "by_segment": {

@@ -97,11 +97,12 @@ def build_outcomes(
 
 def count_overlaps(assignments: ibis.Table, *, campaign: Campaign) -> int:
     """How many customers were assigned to more than one arm of the campaign."""
-    assigned = _group_assigned(assignments, campaign)
+    assigned = group_assigned(assignments, campaign)
     return int(assigned.filter(assigned.arms > 1).count().execute())
 
 
-def _group_assigned(assignments: ibis.Table, campaign: Campaign) -> ibis.Table:
+def group_assigned(assignments: ibis.Table, campaign: Campaign) -> ibis.Table:
+    """One row a customer assigned to the campaign: in how many arms, the first of them, segment_id, assigned_at."""
     return (
         assignments.filter(_.campaign_id == campaign.campaign_id)
         .group_by("customer_id")
@@ -123,7 +124,7 @@ def _join_events(
     settings: MeasurementSettings,
 ) -> ibis.Table:
     """Each assigned customer's events known at `until`, or one row of nulls, and which of them count."""
-    assigned = _group_assigned(assignments, campaign)
+    assigned = group_assigned(assignments, campaign)
     assigned = assigned.filter(assigned.arms == 1)
     known = events.filter(events.occurred_at < until).select(
         "customer_id", "source", "event_id", "occurred_at", "kind", "value", "margin", "order_id", "discount"

@@ -12,10 +12,9 @@ import pandas as pd
 
 from monitoring.experiments.effects import CampaignResult
 from monitoring.experiments.holdout import name_quarter
-from monitoring.experiments.returns import sum_returns
+from monitoring.experiments.returns import FIGURES, select_complete, sum_returns
 
 KEYS = ("campaign_id", "name", "channel", "quarter", "ends_on", "arm")
-FIGURES = ("margin", "margin_low", "margin_high", "cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,9 @@ def list_campaign_returns(results: Sequence[CampaignResult]) -> pd.DataFrame:
 
 
 def _cumulate(campaigns: pd.DataFrame, *, alpha: float) -> pd.DataFrame:
-    critical = NormalDist().inv_cdf(1 - alpha / 2)
-    known = campaigns[campaigns[list(FIGURES)].notna().all(axis=1)].sort_values(
-        ["ends_on", "campaign_id", "arm"]
-    )
-    spread = ((known["margin_high"] - known["margin_low"]) / 2 / critical) ** 2
-    sums = known[["margin", "cost"]].assign(variance=spread).groupby(known["quarter"]).cumsum()
-    half = critical * sums["variance"].map(math.sqrt)
+    known = select_complete(campaigns, alpha=alpha).sort_values(["ends_on", "campaign_id", "arm"])
+    sums = known[["margin", "cost", "variance"]].groupby(known["quarter"]).cumsum()
+    half = NormalDist().inv_cdf(1 - alpha / 2) * sums["variance"].map(math.sqrt)
     found = known[["quarter", "ends_on", "campaign_id", "arm"]].assign(
         margin=sums["margin"],
         margin_low=sums["margin"] - half,

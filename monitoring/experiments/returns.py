@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
 
-from monitoring.experiments.arms import ArmData, keep_finite
+from monitoring.experiments.arms import ArmData, MetricResult, keep_finite
 from monitoring.experiments.comparisons import compare_means
 from monitoring.experiments.costs import find_cost, return_on_cost
 
+FIGURES = ("margin", "margin_low", "margin_high", "cost")
+"""What of a return can be added up."""
 _NORMAL = NormalDist()
 
 
@@ -50,21 +52,23 @@ class Return:
 
 
 def list_returns(data: ArmData, segments: Mapping[int, ArmData]) -> tuple[Return, ...]:
-    """The return of every treatment arm, first among everybody, then by segment.
+    """The return of every treatment arm, first among everybody, then segment by segment.
 
     Args:
         data: of the whole campaign, with its costs.
         segments: the same by segment_id, with each segment's share of the costs.
     """
     scopes = [(None, data), *segments.items()]
-    return tuple(
-        measure_return(part, arm, segment_id=segment) for arm in data.treatments for segment, part in scopes
-    )
+    return tuple(one for segment, part in scopes for one in _measure_returns(part, segment_id=segment))
 
 
-def measure_return(data: ArmData, arm: str, *, segment_id: int | None = None) -> Return:
-    """What an arm added and what that cost."""
+def _measure_returns(data: ArmData, *, segment_id: int | None) -> Iterator[Return]:
     margin = compare_means(data, "margin")
+    for arm in data.treatments:
+        yield _measure_return(data, arm, margin, segment_id=segment_id)
+
+
+def _measure_return(data: ArmData, arm: str, margin: MetricResult, *, segment_id: int | None) -> Return:
     lift, customers = margin.lift[arm], data.count(arm)
     cost = find_cost(data, arm, column="margin")
     spent = keep_finite(cost.cost * customers)
@@ -109,10 +113,7 @@ def sum_returns(returns: pd.DataFrame, *, by: Sequence[str], alpha: float) -> pd
         without a margin or a cost are left out of all sums, and counted in `left_out`.
     """
     critical = _NORMAL.inv_cdf(1 - alpha / 2)
-    known = returns[["margin", "margin_low", "margin_high", "cost"]].notna().all(axis=1)
-    rows = returns[known].assign(
-        variance=lambda frame: ((frame["margin_high"] - frame["margin_low"]) / 2 / critical) ** 2
-    )
+    rows = select_complete(returns, alpha=alpha)
     sums = rows.groupby(list(by), dropna=False).agg(
         campaigns=("margin", "size"),
         margin=("margin", "sum"),
@@ -125,7 +126,13 @@ def sum_returns(returns: pd.DataFrame, *, by: Sequence[str], alpha: float) -> pd
     for name, column in (("roi", "margin"), ("roi_low", "margin_low"), ("roi_high", "margin_high")):
         sums[name] = sums[column] / paid - 1
     sums["profit"] = sums["margin"] - sums["cost"]
-    sums["left_out"] = (
-        returns[~known].groupby(list(by), dropna=False).size().reindex(sums.index, fill_value=0)
-    )
+    incomplete = returns.drop(rows.index).groupby(list(by), dropna=False).size()
+    sums["left_out"] = incomplete.reindex(sums.index, fill_value=0)
     return sums.reset_index()
+
+
+def select_complete(returns: pd.DataFrame, *, alpha: float) -> pd.DataFrame:
+    """The returns of which margin, its interval and cost are known, with the `variance` the interval stands for."""
+    rows = returns[returns[list(FIGURES)].notna().all(axis=1)]
+    half = (rows["margin_high"] - rows["margin_low"]) / 2
+    return rows.assign(variance=(half / _NORMAL.inv_cdf(1 - alpha / 2)) ** 2)

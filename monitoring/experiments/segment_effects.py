@@ -43,9 +43,7 @@ class Heterogeneity:
 
 def compare_segments(lift: Mapping[int, Lift], *, alpha: float) -> dict[int, SegmentEffect]:
     """One arm's effects by segment, with what all of them together say of each."""
-    known = {
-        segment: one for segment, one in lift.items() if one.absolute is not None and one.low is not None
-    }
+    known = {segment: one for segment, one in lift.items() if one.find_error(alpha) is not None}
     shrunken = _shrink(known, alpha=alpha) if len(known) >= SEGMENTS_MIN else {}
     adjusted = adjust_p_values({segment: one.p_value for segment, one in lift.items()})
     found = {}
@@ -57,12 +55,12 @@ def compare_segments(lift: Mapping[int, Lift], *, alpha: float) -> dict[int, Seg
 
 def adjust_p_values(p_values: Mapping[int, float | None]) -> dict[int, float]:
     """Benjamini & Hochberg's adjusted p-values: at most `alpha` of those below `alpha` are expected to be chance."""
-    known = sorted((p, key) for key, p in p_values.items() if p is not None)
-    adjusted, smallest = {}, 1.0
-    for rank, (p, key) in reversed(list(enumerate(known, start=1))):
-        smallest = min(smallest, p * len(known) / rank)
-        adjusted[key] = smallest
-    return adjusted
+    from scipy.stats import false_discovery_control
+
+    known = {key: p for key, p in p_values.items() if p is not None}
+    if not known:
+        return {}
+    return dict(zip(known, map(float, false_discovery_control(list(known.values()))), strict=True))
 
 
 def measure_heterogeneity(lift: Mapping[int, Lift], *, alpha: float) -> Heterogeneity | None:
@@ -113,10 +111,6 @@ def _find_between(effects: np.ndarray, variances: np.ndarray, *, rounds: int = 2
 
 
 def _read_effects(lift: Mapping[int, Lift], *, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    known = [
-        (one.absolute, (one.high - one.low) / 2)
-        for one in lift.values()
-        if one.absolute is not None and one.low is not None and one.high is not None and one.high > one.low
-    ]
-    effects = np.array([effect for effect, _half in known])
-    return effects, (np.array([half for _effect, half in known]) / _NORMAL.inv_cdf(1 - alpha / 2)) ** 2
+    """Effects and their variances, of those that have an interval."""
+    known = [(one.absolute, error) for one in lift.values() if (error := one.find_error(alpha)) is not None]
+    return np.array([effect for effect, _error in known]), np.array([error for _effect, error in known]) ** 2

@@ -12,6 +12,7 @@ import pandas as pd
 from ibis import _
 
 from monitoring.experiments import CONTROL, Campaign
+from monitoring.experiments.outcomes import group_assigned
 
 COLUMNS = ("converted", "revenue")
 _NORMAL = NormalDist()
@@ -25,11 +26,7 @@ def sum_weeks(
 
     Counted are whole weeks since the campaign's start that were over by `until`; the last one may be shorter.
     """
-    assigned = (
-        assignments.filter(_.campaign_id == campaign.campaign_id)
-        .group_by("customer_id")
-        .aggregate(arm=_.arm.min(), arms=_.arm.nunique(), assigned_at=_.assigned_at.min())
-    )
+    assigned = group_assigned(assignments, campaign)
     assigned = assigned.filter(assigned.arms == 1)
     sizes = assigned.group_by("arm").aggregate(customers=_.count()).to_pandas().set_index("arm")["customers"]
     weeks = list_weeks(campaign, until=until)

@@ -11,6 +11,7 @@ import pytest
 from small_lake import build_rows, change, name_customer, write_shop
 
 from monitoring.experiments import Campaign, MeasurementSettings
+from monitoring.experiments.outcomes import build_outcomes
 from tasks.experiments import measure_campaigns
 from tasks.holdout import draw_holdout, read_holdout
 from tasks.lake import begin_run, open_lake, write_lake
@@ -111,15 +112,22 @@ def test_doubts_leave_nothing_projected(shop: Path) -> None:
     change(shop, assignments=assigned, campaigns=about)
     lake = open_lake(str(shop))
     until = campaign.ends_at + timedelta(days=10)
-    young = project_campaign(lake, campaign, until=until, settings=SETTINGS, doubts=())
+    outcomes = build_outcomes(
+        lake.table("events"), lake.table("assignments"), campaign=campaign, until=until, settings=SETTINGS
+    )
+    options = {"campaign": campaign, "until": until, "settings": SETTINGS, "consent_default": True}
+    young = project_campaign(lake, outcomes, **options, doubts=())
     assert young.effect_persists is None
     assert "earlier cohorts have 0 customers" in young.reasons[0]
-    doubted = project_campaign(
-        lake, campaign, until=until, settings=SETTINGS, doubts=("the forecast failed",)
-    )
+    doubted = project_campaign(lake, outcomes, **options, doubts=("the forecast failed",))
     assert doubted.reasons[0] == "the forecast failed"
     (measured,) = measure_campaigns.fn(
-        lake, as_of=until.date(), timezone="UTC", settings=SETTINGS, doubts=("the forecast failed",)
+        lake,
+        as_of=until.date(),
+        timezone="UTC",
+        settings=SETTINGS,
+        doubts=("the forecast failed",),
+        consent_default=True,
     )
     entry = measured.to_dict()
     assert entry["projection"]["effect_ends"] is None
