@@ -45,7 +45,7 @@ ui: install      ## Prefect, MLflow and the reports, until Ctrl-C (of the demo: 
 
 lock: install-dev ## write the locks anew from pyproject.toml
 	@$(BIN)/python -m uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -o requirements.lock
-	@$(BIN)/python -m uv pip compile pyproject.toml --extra dev --extra spark --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/python -m uv pip compile pyproject.toml --extra dev --extra spark --extra s3 --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet -c requirements.lock -o requirements-dev.lock
 
 clean:           ## remove what runs leave behind (not .venv)
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
