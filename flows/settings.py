@@ -46,6 +46,7 @@ from monitoring.experiments.holdout import HoldoutSettings
 from monitoring.experiments.planning import ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
+from monitoring.pages.layout.catalogues import find_locale
 from tasks.destinations import Export
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
@@ -82,10 +83,17 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the report site is called, and which maps of the customers it draws."""
+    """`[report]`: what the report site is called, its language, and which maps of the customers it draws."""
 
     title: str = "Segmentwerk"
+    language: str = "en"
     maps: tuple[MapMethod, ...] = ("pca",)
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, language: str) -> str:
+        find_locale(language)
+        return language
 
 
 class SegmentSettings(Section):

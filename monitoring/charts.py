@@ -7,7 +7,7 @@ in labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from textwrap import wrap
 from typing import Any
@@ -23,12 +23,18 @@ DRIFT_FACTORS = 15
 _KINDS = {"unknown": "without a value: ", "kpi": "", "source": "events of "}
 
 
-def draw_forest(effects: pd.DataFrame) -> go.Figure:
+def write_change(value: float, decimals: int = 1) -> str:
+    """A relative change in percent, with its sign, as English writes it."""
+    return f"{100 * value:+.{decimals}f} %".replace("-", "−")
+
+
+def draw_forest(effects: pd.DataFrame, *, write: Callable[[float, int], str] = write_change) -> go.Figure:
     """One row an effect: the estimate a dot, its interval a line, no effect the upright line at zero.
 
     Args:
         effects: label, estimate, low, high (relative change, 0.1 = 10 %), tone (`good`, `bad`, or anything
             else for neither). An open end of an interval is null: the line then runs to the figure's edge.
+        write: a relative change with so many decimals, in the reader's language.
     """
     drawn = effects.iloc[::-1].reset_index(drop=True)
     known = drawn[["estimate", "low", "high"]].to_numpy(dtype=float)
@@ -53,15 +59,18 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
             y=list(range(len(drawn))),
             mode="markers",
             marker={"color": colours, "size": 12},
-            customdata=np.column_stack([(low * 100).round(1), (high * 100).round(1)]),
-            hovertemplate="%{x:+.1f} % (%{customdata[0]:+.1f} % to %{customdata[1]:+.1f} %)<extra></extra>",
+            text=[
+                f"{write(known[i, 0], 1)} ({write(low[i], 1)} … {write(high[i], 1)})"
+                for i in range(len(drawn))
+            ],
+            hovertemplate="%{text}<extra></extra>",
         )
     )
     figure = frame_figure(traces, height=70 + 64 * len(drawn))
     ticks = _choose_ticks(float(low.min() * 100), float(high.max() * 100))
     figure.update_xaxes(
         tickvals=ticks,
-        ticktext=[f"{tick:+g} %".replace("-", "−") if tick else "0" for tick in ticks],
+        ticktext=[write(tick / 100, len(f"{tick:g}".partition(".")[2])) if tick else "0" for tick in ticks],
         tickangle=0,
         zeroline=True,
         zerolinewidth=2,
@@ -69,9 +78,8 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(visible=False, range=[-0.5, len(drawn) - 0.1])
     # Names stand above their lines, not beside them: on a phone the lines then have the whole width.
     for place, (name, estimate) in enumerate(zip(drawn["label"], known[:, 0], strict=True)):
-        value = f"{estimate * 100:+.1f} %".replace("-", "−")
         figure.add_annotation(
-            text=f"{wrap_label(name, 40)} <b>{value}</b>",
+            text=f"{wrap_label(name, 40)} <b>{write(estimate, 1)}</b>",
             x=0,
             xref="paper",
             xanchor="left",

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from monitoring.pages.layout.words import Words
 
 
 def fits_none(segment_id: Any) -> Any:
@@ -62,6 +65,7 @@ class ReportData:
         sources: source, read, accepted, duplicates, quarantined, filtered, late.
         past_weeks: ISO dates of the reports that stand beside this one.
         timezone: in which the shop counts its days.
+        language: the reader's: one there is a catalogue of, perhaps with a region (`de-CH`).
     """
 
     title: str
@@ -88,11 +92,23 @@ class ReportData:
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     past_weeks: tuple[str, ...] = ()
     timezone: str = "UTC"
+    language: str = "en"
+
+    @property
+    def words(self) -> Words:
+        """What is said, and how figures are written, in the reader's language.
+
+        Raises:
+            ValueError: there is no catalogue of it.
+        """
+        from monitoring.pages.layout.words import load_words
+
+        return load_words(self.language, currency=self.currency)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its file's name without the ending, its title, its main part, its place in the navigation."""
+    """A page: its file's name without the ending, its title in English, its main part, its place in the navigation."""
 
     name: str
     title: str
@@ -114,7 +130,15 @@ def render_site(data: ReportData) -> dict[str, str]:
     pages = load_pages()
     site = {
         f"{page.name}.html": str(
-            render_template("layout.html", data=data, page=page, pages=pages.values(), main=page.render(data))
+            render_template(
+                "layout.html",
+                words=data.words,
+                tag=data.words.tag,
+                data=data,
+                page=page,
+                pages=pages.values(),
+                main=page.render(data),
+            )
         )
         for page in pages.values()
     }

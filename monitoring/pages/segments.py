@@ -15,19 +15,7 @@ from monitoring.pages.layout import render_template
 from monitoring.pages.layout.migration import Movement, read_movement
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
 from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
-from monitoring.pages.layout.words import (
-    MISSING,
-    close_sentence,
-    format_count,
-    format_money,
-    format_number,
-    format_plural,
-    format_share,
-    format_text,
-    format_yes_no,
-    join_words,
-    read_part,
-)
+from monitoring.pages.layout.words import MISSING, Words, format_text, mark, read_part
 from monitoring.segment_charts import (
     HEATMAP_FACTORS,
     choose_colours,
@@ -62,20 +50,22 @@ class Card:
 
 def render_segments(data: ReportData) -> Markup:
     """The page's main part."""
+    words = data.words
     return render_template(
         "segments.html",
+        words=words,
         cards=list_cards(data),
         figures=draw_figures(data),
         maps=draw_maps(data),
         sizes=tabulate_sizes(data),
         movement=show_movement(data),
         mapped=tabulate_map(data),
-        heatmap=tabulate_heatmap(data.heatmap),
-        fits=tabulate_silhouettes(data.silhouettes),
-        levels=tabulate_levels(data.levels),
+        heatmap=tabulate_heatmap(data.heatmap, words),
+        fits=tabulate_silhouettes(data.silhouettes, words),
+        levels=tabulate_levels(data.levels, words),
         facts=list_model_facts(data),
         chosen=explain_choice(data),
-        candidates=tabulate_candidates(data.candidates, algorithms=data.algorithms),
+        candidates=tabulate_candidates(data.candidates, words, algorithms=data.algorithms),
         missing=explain_missing(data),
     )
 
@@ -84,15 +74,16 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
     """The segments, largest first; customers who fit none come last."""
     if data.profiles.empty:
         return ()
+    words = data.words
     ordered = _order_segments(data.profiles)
     colours = _colour_segments(data.profiles)
     return tuple(
         Card(
             name=str(row["segment_name"]),
             colour=colours[row["segment_name"]],
-            size=format_count(row["size"]),
-            share=format_share(row["share"]),
-            value=format_money(row["value"], data.currency),
+            size=words.format_count(row["size"]),
+            share=words.format_share(row["share"]),
+            value=words.format_money(row["value"]),
             reasons=tuple((name_factor(factor), str(effect)) for factor, effect in row["reasons"]),
             rule="" if format_text(row["rule"]) == MISSING else str(row["rule"]),
             lineage="" if format_text(row["lineage"]) == MISSING else str(row["lineage"]),
@@ -103,6 +94,7 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
 
 def draw_figures(data: ReportData) -> dict[str, Figure]:
     """The figures there is data for, by name."""
+    words = data.words
     figures: dict[str, Figure] = {}
     if len(data.profiles):
         figures["sizes"] = embed_figure(
@@ -129,7 +121,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         figures["silhouettes"] = embed_figure(
             draw_silhouettes(data.silhouettes, colours=_colour_names(data, data.silhouettes["segment_name"])),
             name="silhouettes",
-            caption=f"{format_plural(len(data.silhouettes), 'customer')}, a line each, by how much closer they are to "
+            caption=f"{_count_customers(len(data.silhouettes), words)}, a line each, by how much closer they are to "
             "their own segment than to the next (silhouette): a broad blade is a segment that stands apart, and "
             "whoever lies left of zero is nearer to another one.",
         )
@@ -146,11 +138,12 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
 
 def draw_maps(data: ReportData) -> tuple[Figure, ...]:
     """A figure a map, in the order given."""
+    words = data.words
     return tuple(
         embed_figure(
             draw_segment_map(points, method=method, colours=_colour_names(data, points["segment_name"])),
             name=f"map_{method}",
-            caption=f"{format_plural(len(points), 'customer')}, each a dot; two that lie close behave alike. "
+            caption=f"{_count_customers(len(points), words)}, each a dot; two that lie close behave alike. "
             + MAP_CAPTIONS[method],
         )
         for method, points in data.maps.items()
@@ -165,22 +158,24 @@ def show_movement(data: ReportData) -> Movement | None:
 
 def tabulate_sizes(data: ReportData) -> Table:
     """The numbers behind the bars: one row a segment."""
+    words = data.words
     frame = _order_segments(data.profiles) if len(data.profiles) else data.profiles
     if len(frame):
         revenue = frame["size"].astype(float) * frame["value"].astype(float)
         frame = frame.assign(revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None)
     columns = (
         Column("segment_name", "Segment"),
-        Column("size", "Customers", format_count, kind="number"),
-        Column("share", "Share of customers", format_share, kind="number"),
-        Column("value", "Revenue each", lambda value: format_money(value, data.currency), kind="number"),
-        Column("revenue_share", "Share of revenue", format_share, kind="number"),
+        Column("size", "Customers", words.format_count, kind="number"),
+        Column("share", "Share of customers", words.format_share, kind="number"),
+        Column("value", "Revenue each", words.format_money, kind="number"),
+        Column("revenue_share", "Share of revenue", words.format_share, kind="number"),
     )
     return build_table(frame, columns, name="sizes", title="Number and revenue of each segment")
 
 
 def tabulate_map(data: ReportData) -> Table:
     """Who is on the map: one row a segment."""
+    words = data.words
     points = next((points for points in data.maps.values() if len(points)), pd.DataFrame())
     if points.empty:
         return build_table(points, (), name="mapped", title="")
@@ -192,22 +187,22 @@ def tabulate_map(data: ReportData) -> Table:
     )
     columns = (
         Column("segment_name", "Segment"),
-        Column("customers", "Customers drawn", format_count, kind="number"),
-        Column("x", "Centre, across", format_number, kind="number"),
-        Column("y", "Centre, upwards", format_number, kind="number"),
-        Column("strength", "Mean strength", format_number, kind="number"),
+        Column("customers", "Customers drawn", words.format_count, kind="number"),
+        Column("x", "Centre, across", words.format_number, kind="number"),
+        Column("y", "Centre, upwards", words.format_number, kind="number"),
+        Column("strength", "Mean strength", words.format_number, kind="number"),
     )
     ordered = frame.sort_values("customers", ascending=False, kind="stable").reset_index()
     return build_table(ordered, columns, name="mapped", title="Segments on the first map")
 
 
-def tabulate_silhouettes(silhouettes: pd.DataFrame) -> Table:
+def tabulate_silhouettes(silhouettes: pd.DataFrame, words: Words) -> Table:
     """The numbers behind the blades: one row a segment."""
     columns = (
         Column("segment_name", "Segment"),
-        Column("customers", "Customers drawn", format_count, kind="number"),
-        Column("mean", "Mean silhouette", format_number, kind="number"),
-        Column("misplaced", "Nearer to another", format_share, kind="number"),
+        Column("customers", "Customers drawn", words.format_count, kind="number"),
+        Column("mean", "Mean silhouette", words.format_number, kind="number"),
+        Column("misplaced", "Nearer to another", words.format_share, kind="number"),
     )
     if silhouettes.empty:
         return build_table(silhouettes, columns, name="fits", title="")
@@ -223,25 +218,25 @@ def tabulate_silhouettes(silhouettes: pd.DataFrame) -> Table:
     return build_table(ordered, columns, name="fits", title="How well customers fit their segment")
 
 
-def tabulate_levels(levels: pd.DataFrame) -> Table:
+def tabulate_levels(levels: pd.DataFrame, words: Words) -> Table:
     """Every segment at every level."""
     columns = (
-        Column("level", "Segments at this level", format_count, kind="number"),
-        Column("segment", "Number", format_count, kind="number"),
-        Column("parent", "Lies in number", format_count, kind="number"),
+        Column("level", "Segments at this level", words.format_count, kind="number"),
+        Column("segment", "Number", words.format_count, kind="number"),
+        Column("parent", "Lies in number", words.format_count, kind="number"),
         Column("name", "Segment"),
-        Column("share", "Share of customers", format_share, kind="number"),
+        Column("share", "Share of customers", words.format_share, kind="number"),
     )
     return build_table(levels, columns, name="levels", title="Segments at every level")
 
 
-def tabulate_heatmap(heatmap: pd.DataFrame) -> Table:
+def tabulate_heatmap(heatmap: pd.DataFrame, words: Words) -> Table:
     """The numbers behind the heatmap: one row a factor."""
     turned = heatmap.T
     turned.columns = [f"segment {place}" for place in range(len(turned.columns))]
     frame = turned.reset_index(names="factor")
     segments = [
-        Column(key, str(name), format_number, kind="number")
+        Column(key, str(name), words.format_number, kind="number")
         for key, name in zip(turned.columns, heatmap.index, strict=True)
     ]
     columns = (Column("factor", "Factor", name_factor), *segments)
@@ -252,6 +247,7 @@ def tabulate_heatmap(heatmap: pd.DataFrame) -> Table:
 
 def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
     """What can be said about the model trained this week: a name, a figure, what it means."""
+    words = data.words
     training = read_part(data.summary, "training")
     promotion = read_part(data.summary, "promotion")
     if not training.get("algorithm"):
@@ -261,7 +257,7 @@ def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
         (
             "In use",
             MISSING if champion == MISSING else f"Version {champion}",
-            _name_decision(promotion.get("decision")),
+            _name_decision(promotion.get("decision"), words),
         ),
         (
             "Algorithm",
@@ -270,30 +266,33 @@ def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
         ),
         (
             "Stability",
-            format_number(training.get("stability")),
+            words.format_number(training.get("stability")),
             "1: the same segments whichever customers are left out; 0: by chance",
         ),
         (
             "Separation",
-            format_number(training.get("separation")),
+            words.format_number(training.get("separation")),
             "how far the segments stand apart; more is better",
         ),
         (
             "Silhouette",
-            format_number(training.get("silhouette")),
+            words.format_number(training.get("silhouette")),
             "−1 to 1: how much closer to one's own segment",
         ),
-        ("In no segment", format_share(training.get("outlier_share")), "customers unlike any group"),
+        ("In no segment", words.format_share(training.get("outlier_share")), "customers unlike any group"),
     )
 
 
 def explain_choice(data: ReportData) -> str:
     """Why the chosen model was chosen, in two sentences; nothing where no model was trained."""
+    words = data.words
     training = read_part(data.summary, "training")
     if not training.get("algorithm"):
         return ""
     algorithm = _name_algorithm(training["algorithm"], data.algorithms)
-    name = f"{algorithm} with {format_plural(training.get('segments'), 'segment')}"
+    name = (
+        f"{algorithm} with {words.ngettext('{count} segment', '{count} segments', training.get('segments'))}"
+    )
     tried, chosen = data.candidates, pd.DataFrame()
     if len(tried):
         fits = tried["admissible"].astype(bool)
@@ -302,32 +301,32 @@ def explain_choice(data: ReportData) -> str:
         )
         chosen = tried[fits & alike]
         opening = (
-            f"{format_plural(len(tried), 'candidate was', 'candidates were')} compared and "
-            f"{format_count(fits.sum())} met every requirement; {name} was chosen."
+            words.ngettext("{count} candidate was compared", "{count} candidates were compared", len(tried))
+            + f" and {words.format_count(fits.sum())} met every requirement; {name} was chosen."
         )
     else:
         opening = f"{name} was chosen."
     reason = format_text(chosen.iloc[0]["reason"]) if len(chosen) else MISSING
     decision = read_part(data.summary, "promotion")
-    reasons = join_words((str(reason) for reason in decision.get("reasons") or ()), limit=4)
-    verdict = read_verdict(decision.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
+    reasons = words.join((str(reason) for reason in decision.get("reasons") or ()), limit=4)
+    verdict = read_verdict(decision.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION, words=words)
     closing = f"{verdict.meaning.rstrip('.')}: {reasons}." if reasons else verdict.meaning
     return " ".join(
-        part for part in (opening, "" if reason == MISSING else close_sentence(reason), closing) if part
+        part for part in (opening, "" if reason == MISSING else words.close_sentence(reason), closing) if part
     )
 
 
-def tabulate_candidates(candidates: pd.DataFrame, *, algorithms: Mapping[str, str]) -> Table:
+def tabulate_candidates(candidates: pd.DataFrame, words: Words, *, algorithms: Mapping[str, str]) -> Table:
     """Every model that was compared."""
     columns = (
         Column("algorithm", "Algorithm", lambda name: _name_algorithm(name, algorithms)),
-        Column("segments", "Segments", format_count, kind="number"),
-        Column("silhouette", "Silhouette", format_number, kind="number"),
-        Column("stability", "Stability", format_number, kind="number"),
-        Column("separation", "Separation", format_number, kind="number"),
-        Column("outlier_share", "In no segment", format_share, kind="number"),
-        Column("smallest_share", "Smallest segment", format_share, kind="number"),
-        Column("admissible", "Admissible", format_yes_no),
+        Column("segments", "Segments", words.format_count, kind="number"),
+        Column("silhouette", "Silhouette", words.format_number, kind="number"),
+        Column("stability", "Stability", words.format_number, kind="number"),
+        Column("separation", "Separation", words.format_number, kind="number"),
+        Column("outlier_share", "In no segment", words.format_share, kind="number"),
+        Column("smallest_share", "Smallest segment", words.format_share, kind="number"),
+        Column("admissible", "Admissible", words.format_yes_no),
         Column("reason", "Why"),
     )
     return build_table(candidates, columns, name="candidates", title="Models compared this week")
@@ -335,9 +334,10 @@ def tabulate_candidates(candidates: pd.DataFrame, *, algorithms: Mapping[str, st
 
 def explain_missing(data: ReportData) -> str:
     """Why there are no segments to show."""
+    words = data.words
     training = read_part(data.summary, "training")
     reason = training.get("reason") or "no model is in use and none was trained this week"
-    return close_sentence(f"there are no segments to show: {reason}")
+    return words.close_sentence(f"there are no segments to show: {reason}")
 
 
 def _colour_segments(profiles: pd.DataFrame) -> dict[str, str]:
@@ -366,12 +366,16 @@ def _colour_names(data: ReportData, segment_names: pd.Series) -> Mapping[str, st
     return known | {name: colour for name, colour in choose_colours(list(names)).items() if name not in known}
 
 
+def _count_customers(count: int, words: Words) -> str:
+    return words.ngettext("{count} customer", "{count} customers", count)
+
+
 def _name_algorithm(algorithm: Any, known: Mapping[str, str]) -> str:
     return known.get(str(algorithm), format_text(algorithm))
 
 
-def _name_decision(decision: Any) -> str:
-    return read_verdict(decision, PROMOTION, unknown=Verdict(MISSING, "", "")).word
+def _name_decision(decision: Any, words: Words) -> str:
+    return read_verdict(decision, PROMOTION, unknown=Verdict(MISSING, "", ""), words=words).word
 
 
-PAGE = Page("segments", "Segments", render_segments, order=2)
+PAGE = Page("segments", mark("Segments"), render_segments, order=2)

@@ -1,7 +1,7 @@
 """What all pages share: the frame around them, words and numbers, tables and figures, style and script.
 
 Templates are found beside the pages (every folder of `monitoring.pages`) and here. Everything a template is
-given is escaped.
+given is escaped; `_` in it says a text in the reader's language.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import monitoring.pages as pages
-from monitoring.pages.layout.words import format_date
+from monitoring.pages.layout.words import Words, load_words
 
 FOLDER = Path(__file__).parent
 ASSETS = ("site.css", "site.js")
 
 
-def render_template(template: str, **values: Any) -> Markup:
-    """A template filled in: HTML in which every value has been escaped.
+def render_template(template: str, *, words: Words | None = None, **values: Any) -> Markup:
+    """A template filled in: HTML in which every value, and every text, has been escaped.
+
+    Args:
+        words: the reader's language; English if not given.
 
     Raises:
         jinja2.UndefinedError: the template asks for a value that was not given.
     """
-    html = _open_templates(tuple(pages.__path__)).get_template(template).render(**values)
+    environment = _open_templates(tuple(pages.__path__), words or load_words())
+    html = environment.get_template(template).render(**values)
     return Markup(html)  # noqa: S704 (rendered with autoescape)
 
 
@@ -36,7 +40,7 @@ def read_assets() -> dict[str, str]:
 
 
 @cache
-def _open_templates(folders: tuple[str, ...]) -> Environment:
+def _open_templates(folders: tuple[str, ...], words: Words) -> Environment:
     environment = Environment(
         loader=FileSystemLoader([*folders, FOLDER]),
         autoescape=True,
@@ -44,5 +48,6 @@ def _open_templates(folders: tuple[str, ...]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["date"] = format_date
+    environment.globals["_"] = words.gettext
+    environment.filters["date"] = words.format_date
     return environment
