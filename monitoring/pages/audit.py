@@ -73,7 +73,7 @@ def tabulate_tenures(tenures: pd.DataFrame, words: Words) -> Table:
     _ = words.gettext
     columns = (
         Column("version", _("Version")),
-        Column("since", _("From"), words.format_date),
+        Column("since", _("Since"), words.format_date),
         Column(
             "until", _("Until"), lambda moment: _("today") if pd.isna(moment) else words.format_date(moment)
         ),

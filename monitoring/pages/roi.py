@@ -121,7 +121,11 @@ def list_facts(campaign: Campaign, words: Words, *, timezone: str) -> Iterator[t
     if len(days) == 2:
         yield (
             _("Window"),
-            _("{low} to {high}", low=words.format_date(days[0]), high=words.format_date(days[1])),
+            _(
+                "{first_day} to {last_day}",
+                first_day=words.format_date(days[0]),
+                last_day=words.format_date(days[1]),
+            ),
         )
     for arm, count in campaign.customers.items():
         yield words.explain(_("Customers"), name_arm(arm, words)), words.format_count(count)

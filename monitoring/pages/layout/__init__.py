@@ -1,7 +1,7 @@
 """What all pages share: the frame around them, words and numbers, tables and figures, style and script.
 
 Templates are found beside the pages (every folder of `monitoring.pages`) and here. Everything a template is
-given is escaped; `_` in it says a text in the reader's language.
+given is escaped; `_` in it says a text in the reader's language, `chain` two of them one after the other.
 """
 
 from __future__ import annotations
@@ -14,10 +14,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import monitoring.pages as pages
-from monitoring.pages.layout.words import Words, load_words
+from monitoring.pages.layout.words import Words, load_words, mark
 
 FOLDER = Path(__file__).parent
 ASSETS = ("site.css", "site.js")
+SCRIPT_TEXTS = (
+    mark("Save as CSV"),
+    mark("Filter"),
+    mark("The numbers behind this figure"),
+    mark("No rows match"),
+    mark("This figure needs JavaScript."),
+    mark("This figure cannot be drawn: plotly.min.js is missing beside this page."),
+)
+"""What the site's script says."""
 
 
 def render_template(template: str, *, words: Words | None = None, **values: Any) -> Markup:
@@ -48,6 +57,6 @@ def _open_templates(folders: tuple[str, ...], words: Words) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["_"] = words.gettext
+    environment.globals.update({"_": words.gettext, "chain": words.chain})
     environment.filters["date"] = words.format_date
     return environment

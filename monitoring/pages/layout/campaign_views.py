@@ -182,11 +182,11 @@ def _list_sentences(campaign: Campaign, words: Words, names: Mapping[str, str]) 
     for arm, found in _read(entry, "heterogeneity").items():
         differs = found["p_value"] < 1 - campaign.confidence
         told = (
-            mark("in {arm} the effect differs between the {segments} segments (p = {p})")
+            mark("in {arm} the effect differs between the {segments} segments ({p})")
             if differs
-            else mark("in {arm} the effect does not clearly differ between the {segments} segments (p = {p})")
+            else mark("in {arm} the effect does not clearly differ between the {segments} segments ({p})")
         )
-        segments, p_value = words.format_count(found["segments"]), words.format_p_value(found["p_value"])
+        segments, p_value = words.format_count(found["segments"]), words.tell_p_value(found["p_value"])
         yield _(told, arm=name_arm(arm, words), segments=segments, p=p_value)
     for arm, found in _read(entry, "targeting").items():
         yield _tell_targeting(arm, found, words, names)

@@ -16,12 +16,17 @@ from monitoring.metrics import load_metrics
 from monitoring.pages.layout.words import Words, mark
 
 ARMS = (mark("control"), mark("treatment"))
+COLUMNS = {
+    "churned": "churn", "clicked": "clicks", "complained": "complaints", "converted": "conversion", "opened": "opens",
+    "realised": "ltv", "retained": "retention", "unsubscribed": "unsubscribes", "visited": "visits",
+}  # fmt: skip
+"""The metric a column of outcomes is measured for, where they are not called alike."""
 _NAMES = r"[^;]+?"
-_FIGURE = r"[+−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?: ?%)?|unknown"
+_FIGURE = r"[+−-]?\d[\d,]*(?:\.\d+)?(?: ?%)?|unknown"
 _PATTERNS = {
     "name": r".+?", "arm": _NAMES, "arms": _NAMES, "metric": _NAMES, "metrics": _NAMES, "source": _NAMES,
     "why": r".+", "told": r".+", "more": r".+", "due": r".+?", "measured": r".+?",
-    "day": r"\d{4}-\d\d-\d\d", "until": r"\d{4}-\d\d-\d\d",
+    "p": r"[\d.]+(?:e-?\d+)?", "day": r"\d{4}-\d\d-\d\d", "until": r"\d{4}-\d\d-\d\d",
 }  # fmt: skip
 """What may stand for a field of a sentence; for one that is not listed, a figure."""
 
@@ -121,7 +126,6 @@ SENTENCES = (
     mark("there was no champion: the first model is installed provisionally, its segments may still shift"),
     mark("{count} segments (at least {least})"),
     mark("the smallest segment holds {share} (at least {least})"),
-    mark("the smallest segment holds unknown (at least {least})"),
     mark("customers in no segment: {share} (at most {most})"),
     mark("stability {value} (at least {least})"),
     mark("stability of the least stable segment {value} (at least {least})"),
@@ -213,26 +217,29 @@ def _write_field(name: str, text: str, words: Words) -> str:
         return retell(text, words)
     if name in ("day", "until"):
         return words.format_date(text)
-    return _write_figure(text, words, is_p_value=name == "p")
+    return words.tell_p_value(float(text)) if name == "p" else _write_figure(text, words)
 
 
 def _name_metric(metric: str, words: Words) -> str:
-    """A metric by the title or the name the sentence has of it; a noun in lower case where the language does so."""
-    titles = {title: one.title for one in load_metrics().values() for title in (one.title.lower(), one.name)}
-    said = words.gettext(titles.get(metric, ""))
-    if not said:
+    """A metric by its title, name or column; as a noun inside a sentence, in lower case where the language does so."""
+    title = _list_titles().get(COLUMNS.get(metric, metric))
+    if title is None:
         return metric
+    said = words.gettext(title)
     is_plain = words.locale.language != "de" and not said[:2].isupper()
     return said[0].lower() + said[1:] if is_plain else said
 
 
-def _write_figure(text: str, words: Words, *, is_p_value: bool) -> str:
+@cache
+def _list_titles() -> dict[str, str]:
+    return {key: one.title for one in load_metrics().values() for key in (one.title.lower(), one.name)}
+
+
+def _write_figure(text: str, words: Words) -> str:
     """A figure with as many decimals as it came with."""
     digits = text.rstrip(" %").lstrip("+−-").replace(",", "")
     if text == "unknown":
         return words.gettext(mark("unknown"))
-    if is_p_value or "e" in digits:
-        return words.format_p_value(float(digits))
     decimals, sign = len(digits.partition(".")[2]), text[0].replace("-", "−")
     share, size = text.endswith("%"), float(digits)
     shown = words.format_percent(size / 100, decimals) if share else words.format_decimals(size, decimals)

@@ -121,5 +121,9 @@ def read_verdict(
     name = str(decision or "")
     bare = Verdict(name.replace("_", " ").capitalize(), "", "")
     verdict = verdicts.get(name, bare) if name else unknown
-    told = (words.gettext(text) for text in (verdict.word, verdict.meaning, verdict.action))
-    return Verdict(*told, verdict.tone)
+    return Verdict(
+        words.gettext(verdict.word),
+        words.gettext(verdict.meaning),
+        words.gettext(verdict.action),
+        verdict.tone,
+    )

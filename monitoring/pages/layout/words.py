@@ -173,6 +173,11 @@ class Words:
             return MISSING
         return f"< {self._decimal(0.001, 3)}" if number < 0.001 else self._decimal(number, 3)
 
+    def tell_p_value(self, value: Any) -> str:
+        """The same inside a sentence: p = 0.043, p < 0.001."""
+        shown = self.format_p_value(value)
+        return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
     def format_yes_no(self, value: Any) -> str:
         """A truth as a word; a dash where it is not known."""
         word = "" if _is_missing(value) else {True: mark("yes"), False: mark("no")}.get(value, "")
@@ -205,7 +210,9 @@ class Words:
         return text if text[-1] in ENDINGS else self.gettext("{sentence}.", sentence=text)
 
     def chain(self, first: str, second: str) -> str:
-        """Two sentences one after the other."""
+        """Two sentences one after the other; the second may be empty."""
+        if not second:
+            return first
         return self.gettext("{first} {second}", first=first, second=second)
 
     def explain(self, what: str, why: Any) -> str:
