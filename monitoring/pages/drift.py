@@ -88,7 +88,7 @@ def draw_figure(drift: pd.DataFrame, words: Words) -> Figure | None:
     read = words.gettext(
         "Past the dotted line (1×) it counts as changed and is drawn in red; the furthest moved stand on top."
     )
-    return embed_figure(draw_drift_scores(drift), name="drift", caption=words.chain(how, read))
+    return embed_figure(draw_drift_scores(drift), name="drift", caption=words.chain(how, read), words=words)
 
 
 def show_timeline(timeline: pd.DataFrame, words: Words) -> Figure | None:
@@ -99,7 +99,7 @@ def show_timeline(timeline: pd.DataFrame, words: Words) -> Figure | None:
         "The largest change of each week, among everything that is watched, in units of what is usual for it in this "
         "shop. The large dot is this week; the limits are learnt from the weeks before."
     )
-    return embed_figure(draw_timeline(timeline), name="drift_timeline", caption=caption)
+    return embed_figure(draw_timeline(timeline), name="drift_timeline", caption=caption, words=words)
 
 
 def tabulate_weeks(timeline: pd.DataFrame, words: Words) -> Table:
@@ -122,7 +122,9 @@ def show_distributions(distributions: pd.DataFrame, words: Words) -> Figure | No
         "How customers are spread over the factors that moved most: grey when the model in use was trained, blue this "
         "week."
     )
-    return embed_figure(draw_then_and_now(distributions), name="drift_distributions", caption=caption)
+    return embed_figure(
+        draw_then_and_now(distributions), name="drift_distributions", caption=caption, words=words
+    )
 
 
 def tabulate_drift(drift: pd.DataFrame, words: Words) -> Table:

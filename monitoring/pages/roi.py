@@ -406,7 +406,7 @@ def _draw(rows: Sequence[dict[str, Any]], words: Words, *, name: str, caption: s
         )
         caption = words.chain(caption, note)
     figure = draw_forest(pd.DataFrame(drawable), write=words.format_relative)
-    return embed_figure(figure, name=name, caption=caption)
+    return embed_figure(figure, name=name, caption=caption, words=words)
 
 
 PAGE = Page("roi", mark("ROI"), render_roi, order=3)

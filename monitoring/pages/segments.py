@@ -107,6 +107,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         figures["sizes"] = embed_figure(
             draw_segment_sizes(_order_segments(data.profiles), currency=data.currency),
             name="sizes",
+            words=words,
             caption=_(
                 "Each segment's share of all customers, and of the revenue of the last 180 days. A revenue bar longer "
                 "than the customer bar marks a segment that carries more than its number."
@@ -126,6 +127,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         figures["heatmap"] = embed_figure(
             draw_heatmap(_order_heatmap(data)),
             name="heatmap",
+            words=words,
             caption=words.chain(
                 _(
                     "How far each segment lies from the average customer, in standard deviations: orange above, blue "
@@ -138,6 +140,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         figures["silhouettes"] = embed_figure(
             draw_silhouettes(data.silhouettes, colours=_colour_names(data, data.silhouettes["segment_name"])),
             name="silhouettes",
+            words=words,
             caption=_(
                 "{customers}, a line each, by how much closer they are to their own segment than to the next "
                 "(silhouette): a broad blade is a segment that stands apart, and whoever lies left of zero is nearer "
@@ -149,6 +152,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         figures["levels"] = embed_figure(
             draw_levels(data.levels),
             name="levels",
+            words=words,
             caption=_(
                 "The same customers at several levels of detail: each column is the same tree of customers, cut where "
                 "it has few branches and where it has many, and what lies beside a segment is what it falls into. A "
@@ -165,6 +169,7 @@ def draw_maps(data: ReportData) -> tuple[Figure, ...]:
         embed_figure(
             draw_segment_map(points, method=method, colours=_colour_names(data, points["segment_name"])),
             name=f"map_{method}",
+            words=words,
             caption=words.chain(
                 _(
                     "{customers}, each a dot; two that lie close behave alike.",

@@ -69,7 +69,7 @@ def test_names_stay_text(site: dict[str, Document]) -> None:
     assert "visits '30' <d>" in site["drift.html"].text
     for page in (campaign, *site.values()):
         sources = [attributes.get("src") for tag, attributes in page.elements if tag == "script"]
-        assert {source for source in sources if source} <= {"plotly.min.js", "site.js"}
+        assert {source for source in sources if source} <= {"plotly.min.js", *read_assets()}
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_code_or_style_stands_in_the_page(

@@ -6,6 +6,7 @@ given is escaped; `_` in it says a text in the reader's language, `chain` two of
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,31 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import monitoring.pages as pages
+from monitoring.pages.layout.tables import embed_json
 from monitoring.pages.layout.words import Words, load_words, mark
 
 FOLDER = Path(__file__).parent
-ASSETS = ("site.css", "site.js")
-SCRIPT_TEXTS = (
-    mark("Save as CSV"),
-    mark("Filter"),
-    mark("The numbers behind this figure"),
-    mark("No rows match"),
-    mark("This figure needs JavaScript."),
-    mark("This figure cannot be drawn: plotly.min.js is missing beside this page."),
-)
-"""What the site's script says."""
+ASSETS = ("site.css", "tables.js", "numbers.js", "site.js")
+SCRIPT_TEXTS = {
+    "filter": mark("Filter"),
+    "rows": mark("{all} rows"),
+    "someRows": mark("{shown} of {all} rows"),
+    "none": mark("No rows match."),
+    "save": mark("Save as CSV"),
+    "saveSome": mark("Save these rows as CSV"),
+    "noPlotly": mark("This figure cannot be drawn: plotly.min.js is missing beside this page."),
+    "name": mark("Series"),
+    "x": mark("Across"),
+    "y": mark("Upwards"),
+    "z": mark("Value"),
+    "labels": mark("Name"),
+    "parents": mark("Lies in"),
+    "values": mark("Value"),
+    "link.source": mark("From"),
+    "link.target": mark("To"),
+    "link.value": mark("Value"),
+}
+"""What the site's scripts say; the last ones head the columns of a figure's numbers."""
 
 
 def render_template(template: str, *, words: Words | None = None, **values: Any) -> Markup:
@@ -57,6 +70,9 @@ def _open_templates(folders: tuple[str, ...], words: Words) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update({"_": words.gettext, "chain": words.chain})
+    said = {name: words.gettext(text) for name, text in SCRIPT_TEXTS.items()}
+    environment.globals.update(
+        {"_": words.gettext, "chain": words.chain, "script_texts": embed_json(json.dumps(said))}
+    )
     environment.filters["date"] = words.format_date
     return environment

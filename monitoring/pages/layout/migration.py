@@ -59,6 +59,7 @@ def read_movement(data: ReportData, *, colours: Mapping[str, str]) -> Movement |
         figure=embed_figure(
             figure,
             name="migration",
+            words=words,
             caption=words.chain(_(CAPTION), _(CAUSES)) if model_changed else _(CAPTION),
         ),
         matrix=tabulate_matrix(data.migration, words, order=tuple(colours)),
