@@ -36,7 +36,7 @@ def find_locale(language: str) -> Locale:
         locale = Locale.parse(language.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         locale = None
-    if locale is None or locale.language not in known:
+    if locale is None or locale.script or locale.language not in known:
         raise ValueError(
             f"there is no report in '{language}'; there is one in {', '.join(known)}, each also with a region, "
             "such as de-CH"
