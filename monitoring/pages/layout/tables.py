@@ -18,6 +18,7 @@ FIGURE_TEXTS = (
     mark("To (%)"),
     mark("Times the alarm limit"),
     mark("times the alarm limit"),
+    mark("times the usual change"),
     mark("Week to"),
     mark("Times the usual change"),
     mark("Factor"),
