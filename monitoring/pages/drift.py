@@ -98,7 +98,8 @@ def show_timeline(timeline: pd.DataFrame) -> Figure | None:
         draw_timeline(timeline),
         name="drift_timeline",
         caption="The largest change of each week, among everything that is watched, in units of what is usual for it "
-        "in this shop. The large dot is this week; the limits are learnt from the weeks before.",
+        "in this shop. The large dot is this week. Above the line `watch` see whether it lasts; above `retrain` a new "
+        "model is made. Both limits are learnt from the weeks before.",
     )
 
 
@@ -120,7 +121,8 @@ def show_distributions(distributions: pd.DataFrame) -> Figure | None:
         draw_then_and_now(distributions),
         name="drift_distributions",
         caption="How customers are spread over the factors that moved most: grey when the model in use was trained, "
-        "blue this week.",
+        "blue this week. The higher the step, the more customers have that value; where grey and blue part, they have "
+        "changed.",
     )
 
 

@@ -123,7 +123,8 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
             draw_heatmap(_order_heatmap(data)),
             name="heatmap",
             caption="How far each segment lies from the average customer, in standard deviations: orange "
-            f"above, blue below, clear is average. {scope}, the most telling first.",
+            f"above, blue below, clear is average. Read down a column to see what a segment is like. {scope}, the most "
+            "telling first.",
         )
     if len(data.silhouettes):
         figures["silhouettes"] = embed_figure(
