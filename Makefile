@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= segmentwerk.toml
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-long test-all check format bench ui lock clean
+.PHONY: help install install-dev demo test test-long test-all check format bench screenshots ui lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -39,6 +39,10 @@ format: install-dev ## bring the source into shape
 
 bench: install-dev ## measure the demo, ingestion, features and segments
 	@$(BIN)/python -m benchmarks
+
+screenshots: install-dev ## pictures of the report's pages for the README, of the demo (made where there is none)
+	@test -d var/demo/var/reports/latest || $(BIN)/segmentwerk demo
+	@$(BIN)/python -m docs.screenshots var/demo/var/reports/latest
 
 ui: install      ## Prefect, MLflow and the reports, until Ctrl-C (of the demo: CONFIG=var/demo/segmentwerk.toml)
 	@exec $(BIN)/segmentwerk ui --config $(CONFIG)

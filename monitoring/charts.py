@@ -204,6 +204,7 @@ def frame_figure(
         "zeroline": False,
         "zerolinecolor": GREY,
         "ticks": "",
+        "ticklabelstandoff": 4,
     }
     figure.update_xaxes(**axis)
     return figure.update_yaxes(**axis)

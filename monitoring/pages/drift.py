@@ -97,7 +97,8 @@ def show_timeline(timeline: pd.DataFrame, words: Words) -> Figure | None:
         return None
     caption = words.gettext(
         "The largest change of each week, among everything that is watched, in units of what is usual for it in this "
-        "shop. The large dot is this week; the limits are learnt from the weeks before."
+        "shop. The large dot is this week. Above the line `watch` see whether it lasts; above `retrain` a new model is "
+        "made. Both limits are learnt from the weeks before."
     )
     return embed_figure(draw_timeline(timeline), name="drift_timeline", caption=caption, words=words)
 
@@ -120,7 +121,7 @@ def show_distributions(distributions: pd.DataFrame, words: Words) -> Figure | No
         return None
     caption = words.gettext(
         "How customers are spread over the factors that moved most: grey when the model in use was trained, blue this "
-        "week."
+        "week. The higher the step, the more customers have that value; where grey and blue part, they have changed."
     )
     return embed_figure(
         draw_then_and_now(distributions), name="drift_distributions", caption=caption, words=words

@@ -131,7 +131,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
             caption=words.chain(
                 _(
                     "How far each segment lies from the average customer, in standard deviations: orange above, blue "
-                    "below, clear is average."
+                    "below, clear is average. Read down a column to see what a segment is like."
                 ),
                 scope,
             ),

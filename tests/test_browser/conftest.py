@@ -1,6 +1,5 @@
 """Chromium on the report site: what a page asks for and complains of is looked at after every visit."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from test_browser.hostile_week import make_last_week, make_week
 
+from docs.screenshots import ARGUMENTS, find_chromium
 from tasks.reports import write_reports
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 DESKTOP, PHONE = (1280, 900), (360, 740)
 
 
@@ -33,14 +28,20 @@ class Visit:
         return [address for address in self.requests if not _is_here(address)]
 
 
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """Where Chromium is; the test is skipped where it is not."""
+    try:
+        return find_chromium()
+    except LookupError as reason:
+        pytest.skip(str(reason))
+
+
 # Not for the session: while Playwright runs, nothing else in the process may run an event loop, and flows do.
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path")
+def chromium(browser_path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
         yield browser
         browser.close()
 

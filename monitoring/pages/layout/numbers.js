@@ -84,7 +84,7 @@ function listRows(given, layout) {
 
 function writeCell(value, isNumber) {
   if (value === "") return { text: "", value };
-  if (isNumber) return { text: NUMBERS.format(value), value: String(value) };
+  if (isNumber) return { text: NUMBERS.format(value).replace("-", "−"), value: String(value) };
   const text = readText(String(value));
   return { text, value: text };
 }
