@@ -95,16 +95,17 @@ class Course:
 
     @property
     def title(self) -> str:
-        """The stages under way; where there is none, what was said last."""
-        stages = ", ".join(level.title for level in self.levels if level.stage)
-        return (
-            stages or self.said or ("finishing" if any(level.done for level in self.levels) else "starting")
-        )
+        """The stage under way; where there is none, what was said last."""
+        stage = self.levels[0].title if self.levels else ""
+        idle = "finishing" if any(level.done for level in self.levels) else "starting"
+        return stage or self.said or idle
 
     @property
     def detail(self) -> str:
-        """What was said within the stage."""
-        return self.said if self.said != self.title else ""
+        """The stages within the stage, and what was said last."""
+        within = ", ".join(level.title for level in self.levels[1:] if level.stage)
+        said = self.said if self.said != self.title else ""
+        return ": ".join(part for part in (within, said) if part)
 
     def share_done(self, *, now: float) -> float | None:
         """From 0 to 1, by what the stages took the last time; None where that is not known of all."""

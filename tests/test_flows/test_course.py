@@ -64,7 +64,9 @@ def test_what_is_said_stands_in_until_a_stage_begins_and_beside_it_then() -> Non
 def test_a_plan_within_a_stage_is_a_part_of_it() -> None:
     weeks = Plan({"first week": 100.0, "second week": 100.0})
     course = hear((0, weeks), (0, Begun("first week")), (20, PLAN), (20, Begun("ingest")))
-    assert course.title == "first week (1 of 2), ingest (1 of 3)"
+    assert course.title == "first week (1 of 2)"
+    assert course.detail == "ingest (1 of 3)"
+    assert course.hear(Said("reading web"), now=21).detail == "ingest (1 of 3): reading web"
     assert course.share_done(now=25) == pytest.approx(0.125)
     assert course.seconds_left(now=25) == pytest.approx(95 + 100)
     after = course.hear(Ended("ingest"), now=30).hear(Ended("first week"), now=120)
