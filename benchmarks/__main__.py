@@ -39,6 +39,9 @@ from benchmarks.lifetime_value import (
 )
 from benchmarks.measure import Cost, measure_command, sum_stages
 from benchmarks.orders import find_orders, measure_ingestion, measure_weekly, write_orders
+from benchmarks.reports import CAMPAIGNS, KILOBYTES_MAX, measure_reports
+from benchmarks.reports import CUSTOMERS as REPORTED_CUSTOMERS
+from benchmarks.reports import SECONDS_MAX as REPORT_SECONDS_MAX
 from benchmarks.retraining import (
     KEPT_MIN,
     ORDERS_CUT,
@@ -82,6 +85,7 @@ PARTS = (
     "ltv",
     "experiments",
     "experiments-scale",
+    "reports",
 )
 
 
@@ -360,6 +364,28 @@ def _show_experiment_scale(_folder: Path, options: argparse.Namespace, out: Cons
     out.print("aims for 10,000,000: at most 15 s and 4,096 MiB")
 
 
+def _show_reports(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    customers, campaigns = options.reported_customers, options.reported_campaigns
+    cost = measure_reports(folder / "reports", customers=customers, campaigns=campaigns)
+    shutil.rmtree(folder / "reports")
+    table = start_table(
+        f"all reports of {customers:,} customers and {campaigns} campaigns, built and published"
+    )
+    for name in ("what", "cost"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    table.add_row(f"seconds (aim: at most {REPORT_SECONDS_MAX:.0f})", f"{cost.seconds:.1f}")
+    table.add_row("  of processor", f"{cost.processor:.1f}")
+    table.add_row("peak memory, with what the run holds", write_memory(cost.peak_bytes))
+    for page, weight in cost.kilobytes.items():
+        table.add_row(f"  {page}, kB", f"{weight:,.0f}")
+    table.add_row(f"heaviest page of ours, kB (aim: at most {KILOBYTES_MAX:,.0f})", f"{cost.heaviest:,.0f}")
+    out.print(table)
+    out.print(
+        f"the same figures, each a page with Plotly inside: {cost.alone_seconds:.1f} s and "
+        f"{cost.alone_kilobytes:,.0f} kB, × {cost.alone_kilobytes / sum(cost.kilobytes.values()):.1f} of all our pages"
+    )
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -379,6 +405,7 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "ltv": _show_lifetime_value,
     "experiments": _show_experiments,
     "experiments-scale": _show_experiment_scale,
+    "reports": _show_reports,
 }
 
 
@@ -430,6 +457,8 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument(
         "--campaign-customers", type=int, default=10_000_000, help="customers of 'experiments-scale'"
     )
+    parser.add_argument("--reported-customers", type=int, default=REPORTED_CUSTOMERS, help="of 'reports'")
+    parser.add_argument("--reported-campaigns", type=int, default=CAMPAIGNS, help="campaigns of 'reports'")
     parser.add_argument("--stale-seeds", type=int, default=STALE_SEEDS, help="runs of 'retraining-stale'")
     parser.add_argument(
         "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"

@@ -55,7 +55,7 @@ def watch_week(config: str, *, trained_on: date, as_of: date) -> dict[str, float
 
     settings = load_settings(config)
     with write_lake(settings.home, engine=settings.engine) as lake:
-        factors, reference = (_read_factors(lake, day) for day in (as_of, trained_on))
+        factors, reference = (read_factors(lake, day) for day in (as_of, trained_on))
         recipe = Recipe("kmeans", {"segments": 8}, PreparationOptions())
         champion = LoadedModel(
             fit_segmenter(reference, recipe=recipe, seed=0), "1", {"as_of": str(trained_on)}, None
@@ -63,7 +63,7 @@ def watch_week(config: str, *, trained_on: date, as_of: date) -> dict[str, float
         intake = Intake(timezone=TIMEZONE, former_timezone=None, currency="EUR", by_source={})
         rows = check_sources.fn(lake, intake, as_of=as_of, timezone=TIMEZONE).rows
         now = profile_now(lake, factors, as_of=as_of, rows=rows, churn_days=CHURN_DAYS)
-        for past in _draw_record(now, trained_on=trained_on):
+        for past in draw_record(now, trained_on=trained_on):
             store_week(lake, past, decision="none")
 
         started = time.monotonic()
@@ -84,7 +84,7 @@ def watch_week(config: str, *, trained_on: date, as_of: date) -> dict[str, float
     }
 
 
-def _read_factors(lake: Lake, day: date) -> pd.DataFrame:
+def read_factors(lake: Lake, day: date) -> pd.DataFrame:
     import ibis
 
     features = lake.table("features")
@@ -97,7 +97,7 @@ def _read_factors(lake: Lake, day: date) -> pd.DataFrame:
     )
 
 
-def _draw_record(now: WeekProfile, *, trained_on: date) -> list[WeekProfile]:
+def draw_record(now: WeekProfile, *, trained_on: date) -> list[WeekProfile]:
     """Weeks that differ from this one by a few per cent; the numbers, not what they say, are what takes time."""
     rng = np.random.default_rng(0)
     return [

@@ -38,7 +38,7 @@ def run(customers: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as scratch:
         engine = ibis.duckdb.connect(threads=2, memory_limit="2GB", temp_directory=scratch)
         path = Path(scratch) / "outcomes.parquet"
-        engine.raw_sql(f"COPY ({_draw(customers)}) TO '{path}' (FORMAT parquet)")
+        engine.raw_sql(f"COPY ({draw_outcomes(customers)}) TO '{path}' (FORMAT parquet)")
         started = time.monotonic()
         result = measure_campaign(
             engine.read_parquet(path),
@@ -55,8 +55,11 @@ def run(customers: int) -> dict[str, float]:
     return {"measure": seconds}
 
 
-def _draw(customers: int) -> str:
-    """One row a customer, as `build_outcomes` has it, as far as the five KPIs read it."""
+def draw_outcomes(customers: int, *, first: int = 0) -> str:
+    """SQL of one row a customer, as `build_outcomes` has it, as far as the five KPIs read it.
+
+    Another `first` is another draw.
+    """
     share = "((hash(i, {}) >> 11)::DOUBLE / (1::BIGINT << 53)::DOUBLE)"
     return f"""
         SELECT *, converted AS orders, converted * amount AS revenue, converted * amount * 0.4 AS margin,
@@ -69,7 +72,7 @@ def _draw(customers: int) -> str:
                 ({share.format(5)} < 0.1)::INT AS prior_converted, ({share.format(6)} < 0.5)::INT AS prior_churned,
                 20 - 30 * ln({share.format(7)} + 1e-9) AS amount
             FROM (SELECT i, CASE WHEN hash(i, 0) % 5 = 0 THEN 'control' ELSE 'treatment' END AS arm
-                FROM range({customers}) t(i)))"""
+                FROM range({first}, {first + customers}) t(i)))"""
 
 
 if __name__ == "__main__":

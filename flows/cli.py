@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
+
+from flows.command_run import run_command, run_flow, run_view
 
 app = typer.Typer(
     help="Living customer segments, and proof of what each campaign added.",
@@ -58,7 +57,7 @@ def demo(
 
         return run_demo(folder=folder, customers=customers, seed=seed)
 
-    _run(run, home=str(folder.resolve() / "var"), as_json=as_json, debug=debug, show="show_demo")
+    run_command(run, home=str(folder.resolve() / "var"), as_json=as_json, debug=debug, show="show_demo")
 
 
 @app.command()
@@ -66,7 +65,7 @@ def weekly(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
 ) -> None:
     """The main job: ingest, features, drift, train, promote, score, measure, report."""
-    _run_flow("weekly_retrain", config, as_of, as_json=as_json, debug=debug, show="show_weekly")
+    run_flow("weekly_retrain", config, _day(as_of), as_json=as_json, debug=debug, show="show_weekly")
 
 
 @app.command()
@@ -74,7 +73,7 @@ def score(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
 ) -> None:
     """Ingest, compute features, score with the champion, check drift."""
-    _run_flow("daily_score", config, as_of, as_json=as_json, debug=debug, show="show_score")
+    run_flow("daily_score", config, _day(as_of), as_json=as_json, debug=debug, show="show_score")
 
 
 @app.command()
@@ -86,7 +85,9 @@ def measure(
     debug: Debug = False,
 ) -> None:
     """What a campaign added over its control group."""
-    _run_flow("measure_campaign", config, as_of, campaign, as_json=as_json, debug=debug, show="show_campaign")
+    run_flow(
+        "measure_campaign", config, _day(as_of), campaign, as_json=as_json, debug=debug, show="show_campaign"
+    )
 
 
 @app.command()
@@ -98,13 +99,13 @@ def plan(
     debug: Debug = False,
 ) -> None:
     """Sample size and power of a planned campaign, and its randomised assignment."""
-    _run_flow("plan_campaign", config, as_of, campaign, as_json=as_json, debug=debug, show="show_plan")
+    run_flow("plan_campaign", config, _day(as_of), campaign, as_json=as_json, debug=debug, show="show_plan")
 
 
 @app.command()
 def rollback(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debug = False) -> None:
     """Put the previous champion back."""
-    _run_flow("rollback_champion", config, None, as_json=as_json, debug=debug, show="show_facts")
+    run_flow("rollback_champion", config, None, as_json=as_json, debug=debug, show="show_facts")
 
 
 @app.command()
@@ -117,7 +118,7 @@ def forget(
     """Erase a person from every table and its history."""
     if "=" not in key:
         raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
-    _run_flow(
+    run_flow(
         "forget_customer",
         config,
         None,
@@ -141,7 +142,7 @@ def ingest(
     debug: Debug = False,
 ) -> None:
     """Take in what the sources have delivered, and bring the rollups up to date."""
-    _run_view(
+    run_view(
         "ingest_now",
         config,
         retry_quarantine=retry_quarantine,
@@ -163,7 +164,7 @@ def check(
 ) -> None:
     """Check the configuration and the contract; changes nothing."""
     view, show = ("profile_sources", "show_audit") if profile else ("check_sources", "show_check")
-    _run_view(view, config, rows=preview, as_json=as_json, debug=debug, show=show)
+    run_view(view, config, rows=preview, as_json=as_json, debug=debug, show=show)
 
 
 @app.command()
@@ -171,7 +172,7 @@ def drift(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, as_json: Json = False, debug: Debug = False
 ) -> None:
     """The latest drift verdict and its reasons."""
-    _run_view("read_drift", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_facts")
+    run_view("read_drift", config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_facts")
 
 
 @app.command()
@@ -187,13 +188,13 @@ def segments(
     view, more = (
         ("read_segments", {}) if method is None else ("map_segments", {"method": method.value, "out": out})
     )
-    _run_view(view, config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_segments", **more)
+    run_view(view, config, as_of=_day(as_of), as_json=as_json, debug=debug, show="show_segments", **more)
 
 
 @app.command()
 def models(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debug = False) -> None:
     """The model versions, and which one is champion."""
-    _run_view("read_models", config, as_json=as_json, debug=debug, show="show_models")
+    run_view("read_models", config, as_json=as_json, debug=debug, show="show_models")
 
 
 @app.command()
@@ -205,7 +206,7 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write the [[exports]] of the configuration: audiences, tables for BI, the published site."""
-    _run_view(
+    run_view(
         "write_exports",
         config,
         as_of=_day(as_of),
@@ -225,7 +226,7 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Where the newest reports are; with --serve, show them in the browser."""
-    _run_view("find_reports", config, as_json=as_json, debug=debug, show="show_facts")
+    run_view("find_reports", config, as_json=as_json, debug=debug, show="show_facts")
     if serve:
         from flows.settings import load_settings
         from tasks.reports import serve_reports
@@ -243,7 +244,7 @@ def ui(
 ) -> None:
     """Prefect, MLflow and the reports on this machine, until Ctrl-C."""
 
-    _run_view(
+    run_view(
         "serve_pages",
         config,
         prefect=prefect_port,
@@ -271,7 +272,7 @@ def deploy(
 
         return deploy_flows(file, pool_type=pool_type).to_dict()
 
-    _run(run, as_json=as_json, debug=debug, show="show_facts")
+    run_command(run, as_json=as_json, debug=debug, show="show_facts")
 
 
 @app.command()
@@ -292,7 +293,7 @@ def doctor(
 
         return describe(examine_slots(silence=timedelta(seconds=silence), release=release))
 
-    _run(run, as_json=as_json, debug=debug, show="show_doctor")
+    run_command(run, as_json=as_json, debug=debug, show="show_doctor")
 
 
 @app.command()
@@ -309,7 +310,7 @@ def init(
 
         return draft_config(file, config)
 
-    _run(run, as_json=as_json, debug=debug, show="show_facts")
+    run_command(run, as_json=as_json, debug=debug, show="show_facts")
 
 
 def _hash_key(key: str, config: Path) -> tuple[str, SecretStr]:
@@ -324,81 +325,5 @@ def _hash_key(key: str, config: Path) -> tuple[str, SecretStr]:
     return kind, SecretStr(hashed)
 
 
-def _day(as_of: datetime | None) -> Any:
+def _day(as_of: datetime | None) -> date | None:
     return as_of.date() if as_of else None
-
-
-def _run_flow(
-    module: str, config: Path, as_of: datetime | None, *arguments: Any, as_json: bool, debug: bool, show: str
-) -> None:
-    """Run the flow of a module under Prefect, with an embedded server where the user has none."""
-
-    def run() -> dict[str, Any]:
-        from importlib import import_module
-
-        from flows.prefect_server import import_what_runs_need, start_server
-
-        server = start_server()
-        import_what_runs_need()
-        flow = getattr(import_module(f"flows.{module}"), module)
-        server.join()
-        parameters = {"config": str(config)} | ({"as_of": _day(as_of)} if as_of else {})
-        result: dict[str, Any] = flow(*arguments, **parameters)
-        return result
-
-    _run(run, config=config, as_json=as_json, debug=debug, show=show)
-
-
-def _run_view(view: str, config: Path, *, as_json: bool, debug: bool, show: str, **options: Any) -> None:
-    """Look at, or bring up to date, what is there, without a flow run."""
-
-    def run() -> dict[str, Any]:
-        from flows import views
-        from flows.settings import load_settings
-
-        result: dict[str, Any] = getattr(views, view)(load_settings(config), **options)
-        return result
-
-    _run(run, config=config, as_json=as_json, debug=debug, show=show)
-
-
-def _run(
-    work: Callable[[], dict[str, Any]],
-    *,
-    show: str,
-    as_json: bool,
-    debug: bool,
-    config: Path | None = None,
-    home: str | None = None,
-) -> None:
-    """Do the work, show its result, and end with the right exit code."""
-    from flows.prefect_server import set_defaults
-    from flows.settings import ConfigError, load_settings
-
-    started = datetime.now(UTC)
-    try:
-        if config is not None and home is None:
-            home = load_settings(config).home
-        set_defaults(home=home or "var", debug=debug)
-        from flows import terminal
-
-        with terminal.progress(debug=debug):
-            result = work()
-    except ConfigError as error:
-        _fail(error, code=2, debug=debug)
-    except (Exception, KeyboardInterrupt) as error:
-        _fail(error, code=1, debug=debug)
-    else:
-        if as_json:
-            sys.stdout.write(json.dumps(result, default=str) + "\n")
-        else:
-            getattr(terminal, show)(result)
-            terminal.show_duration((datetime.now(UTC) - started).total_seconds())
-
-
-def _fail(error: BaseException, *, code: int, debug: bool) -> None:
-    if debug:
-        raise error
-    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
-    sys.stderr.write(f"error: {text or type(error).__name__}\n")
-    raise SystemExit(code)

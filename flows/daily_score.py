@@ -14,17 +14,19 @@ from monitoring.notices import list_notices
 from tasks.artifacts import publish_artifacts
 from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
+from tasks.durations import start_clock
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.notifications import send_notices
-from tasks.progress import Stopwatch
 from tasks.promotion import check_population, load_current_champion, settle_promotions
 from tasks.registry import open_registry, require_factors
 from tasks.retraining import request_retrain, seek_request
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
+
+STAGES = ("ingest", "features", "score", "drift")
 
 
 @flow(name="daily-score", persist_result=False, on_failure=[tell_failure], on_crashed=[tell_failure])
@@ -35,9 +37,9 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
     """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
-    clock = Stopwatch()
     with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("daily-score", day)
+        clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
         settle_promotions(lake, registry)
         champion = load_current_champion(registry)

@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.prefect_server import import_what_runs_need, start_server
 from models.simulation.shop import Shop, simulate_shop
-from tasks.progress import report
+from tasks.progress import Stopwatch, plan, report
 from tasks.simulated_shop import write_config, write_delivery, write_truth
 
 WEEKS = 3
@@ -26,24 +26,33 @@ def run_demo(*, folder: Path, customers: int, seed: int) -> dict[str, Any]:
     """
     _clear(folder)
     server = start_server()
-    report(f"simulating {customers:,} customers")
-    # From the second of the three weeks on, one segment moves to the app and to discounts.
-    shop = simulate_shop(
-        customers=customers, weeks=HISTORY_WEEKS, last_day=LAST_DAY, shift_week=HISTORY_WEEKS - 2, seed=seed
-    )
-    config = write_config(folder)
-    write_truth(shop, folder / MARKER)
     weeks = [LAST_DAY - timedelta(weeks=back) for back in reversed(range(WEEKS))]
-    deliveries = zip([None, *weeks], weeks, strict=False)
-    import_what_runs_need()
+    stages = ("simulation", *(f"week to {end}" for end in weeks))
+    clock = Stopwatch()
+    plan(stages)
+    with clock.stage("simulation"):
+        # From the second of the three weeks on, one segment moves to the app and to discounts.
+        shop = simulate_shop(
+            customers=customers,
+            weeks=HISTORY_WEEKS,
+            last_day=LAST_DAY,
+            shift_week=HISTORY_WEEKS - 2,
+            seed=seed,
+        )
+        config = write_config(folder)
+        write_truth(shop, folder / MARKER)
+        report("starting Prefect")
+        import_what_runs_need()
+        server.join()
     from flows.weekly_retrain import weekly_retrain
 
-    server.join()
     summaries = []
-    for start, end in deliveries:
-        report(f"week to {end}: delivering")
-        write_delivery(shop, folder=folder, start=start, end=end)
-        summaries.append(weekly_retrain(config=str(config), as_of=end))
+    for start, end in zip([None, *weeks], weeks, strict=False):
+        with clock.stage(f"week to {end}"):
+            write_delivery(shop, folder=folder, start=start, end=end)
+            summaries.append(weekly_retrain(config=str(config), as_of=end))
+        # What a week took is expected of those that follow.
+        plan(stages, last=dict.fromkeys(stages, clock.seconds[f"week to {end}"]) | clock.seconds)
     return {
         "simulated": _describe(shop),
         "config": str(config),

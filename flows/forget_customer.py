@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from flows.settings import load_settings
 from tasks.erasure import erase_customer
 from tasks.lake import ERASING_FLOW, begin_run, write_lake
+from tasks.progress import plan, stage
 
 
 @flow(name="forget-customer", persist_result=False)
@@ -26,9 +27,12 @@ def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwe
     settings = load_settings(config)
     with write_lake(settings.home) as lake:
         run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
-        receipt = erase_customer(
-            lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
-        )
-        lake.commit(run, receipt.to_dict())
-        lake.purge_history(run, receipt.to_dict())
+        plan(("erasing from the tables", "erasing their history"))
+        with stage("erasing from the tables"):
+            receipt = erase_customer(
+                lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
+            )
+            lake.commit(run, receipt.to_dict())
+        with stage("erasing their history"):
+            lake.purge_history(run, receipt.to_dict())
     return receipt.to_dict()

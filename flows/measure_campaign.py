@@ -11,6 +11,7 @@ from flows.settings import load_settings
 from tasks.experiments import measure_campaigns
 from tasks.lake import open_lake
 from tasks.lifetime_values import check_forecast
+from tasks.progress import plan, stage
 
 
 @flow(name="measure-campaign", persist_result=False)
@@ -28,9 +29,12 @@ def measure_campaign(
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     lake = open_lake(settings.home)
     consent = settings.features.consent_default
-    (result,) = measure_campaigns(
-        lake, as_of=day, timezone=settings.timezone, settings=settings.measurement,
-        doubts=check_forecast(lake, as_of=day, consent_default=consent).reasons, consent_default=consent,
-        only=campaign,
-    )  # fmt: skip
+    plan(("checking lifetime values", "measuring"))
+    with stage("checking lifetime values"):
+        doubts = check_forecast(lake, as_of=day, consent_default=consent).reasons
+    with stage("measuring"):
+        (result,) = measure_campaigns(
+            lake, as_of=day, timezone=settings.timezone, settings=settings.measurement, doubts=doubts,
+            consent_default=consent, only=campaign,
+        )  # fmt: skip
     return result.to_dict()

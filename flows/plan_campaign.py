@@ -9,9 +9,12 @@ from prefect import flow
 
 from flows.settings import load_settings
 from models.rollups import end_of_day
+from tasks.durations import start_clock
 from tasks.experiments import list_campaigns
 from tasks.lake import begin_run, write_lake
 from tasks.planning import assign_campaign, build_summary, plan_power
+
+STAGES = ("assignment", "power")
 
 
 @flow(name="plan-campaign", persist_result=False)
@@ -36,14 +39,17 @@ def plan_campaign(
     until = end_of_day(day, timezone=settings.timezone)
     with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("plan-campaign", day)
+        clock = start_clock(lake, run, stages=STAGES)
         design = settings.design_campaign(
             campaign, delivered=list_campaigns(lake, timezone=settings.timezone)
         )
-        drawn = assign_campaign(
-            lake, design, as_of=as_of, moment=until if as_of else now, timezone=settings.timezone,
-            consent_default=settings.features.consent_default, holdout_share=settings.holdout.share,
-        )  # fmt: skip
-        plan = plan_power(lake, design, drawn, until=until, settings=settings.measurement)
+        with clock.stage("assignment"):
+            drawn = assign_campaign(
+                lake, design, as_of=as_of, moment=until if as_of else now, timezone=settings.timezone,
+                consent_default=settings.features.consent_default, holdout_share=settings.holdout.share,
+            )  # fmt: skip
+        with clock.stage("power"):
+            plan = plan_power(lake, design, drawn, until=until, settings=settings.measurement)
         summary = build_summary(plan, drawn, alpha=settings.measurement.alpha)
-        lake.commit(run, summary)
+        lake.commit(run, summary | {"seconds": clock.seconds})
     return summary

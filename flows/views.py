@@ -17,11 +17,12 @@ from models.mapping import names_currency
 from models.maps import MapMethod
 from models.own_factors import describe_own
 from tasks.deliveries import preview_delivery
+from tasks.durations import start_clock
 from tasks.engines import connect_engine
 from tasks.holdout import read_holdout
 from tasks.ingestion import ingest_sources, retry_quarantined
 from tasks.lake import Lake, begin_run, open_lake, write_lake
-from tasks.progress import report
+from tasks.progress import plan, report, stage
 from tasks.rollups import read_rollup_tables, update_rollups
 from tasks.sources import SourceError
 from tasks.staging import Staging, prepare_rates, sort_sources
@@ -31,13 +32,16 @@ def ingest_now(settings: Settings, *, retry_quarantine: bool = False) -> dict[st
     """Take in what the sources have delivered, or what stands in quarantine and is good by now."""
     with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("ingest", settings.last_whole_day(datetime.now(UTC)))
+        clock = start_clock(lake, run, stages=("sources", "rollups"))
         rules = settings.shop_rules()
-        if retry_quarantine:
-            intake = retry_quarantined.fn(lake, settings.sources, rules=rules)
-        else:
-            intake = ingest_sources.fn(lake, settings.sources, base=settings.base, rules=rules)
-        update_rollups.fn(lake, intake.changes, timezone=settings.timezone)
-        lake.commit(run, intake.to_dict())
+        with clock.stage("sources"):
+            if retry_quarantine:
+                intake = retry_quarantined.fn(lake, settings.sources, rules=rules)
+            else:
+                intake = ingest_sources.fn(lake, settings.sources, base=settings.base, rules=rules)
+        with clock.stage("rollups"):
+            update_rollups.fn(lake, intake.changes, timezone=settings.timezone)
+        lake.commit(run, intake.to_dict() | {"seconds": clock.seconds})
     if intake.schema_breaks:
         raise SourceError(f"{'; '.join(intake.schema_breaks.values())}; all else was taken in")
     return intake.to_dict()
@@ -49,6 +53,7 @@ def check_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
     staging = Staging(con, Path(), settings.shop_rules(secret=b"preview"))
     found = []
     for source in sort_sources(settings.sources):
+        report(f"looking at {source.name}")
         if names_currency(source):
             staging.finish()
             prepare_rates(con, known=None, latest=staging.latest)
@@ -128,6 +133,7 @@ def map_segments(settings: Settings, *, as_of: date | None, method: MapMethod, o
     found = read_segments(settings, as_of=as_of)
     registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
     day = date.fromisoformat(found["as_of"])
+    report(f"drawing the map by {method}")
     write_map(open_lake(settings.home), registry, as_of=day, method=method, out=out)
     return {**found, "map": str(out)}
 
@@ -180,20 +186,23 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
         tables["customers"] = told.mutate(consent_marketing=asked)
     destinations = load_destinations()
     written, contacts = {}, {}
+    plan(export.name for export in exports)
     for export in exports:
         placed = export.model_copy(update={"path": Path(settings.base) / export.path})
-        if export.join is not None:
-            found = write_contacts(
-                lake, placed, day, base=settings.base, rules=settings.shop_rules(),
-                consent_default=settings.features.consent_default,
-            )  # fmt: skip
-            written[export.name], contacts[export.name] = [str(found.path)], found.to_dict()
-            continue
-        if "reports" in destinations[export.destination].options:
-            placed = placed.model_copy(
-                update={"options": {"reports": str(settings.reports_folder)} | export.options}
-            )
-        written[export.name] = [str(p) for p in destinations[export.destination].write(tables, placed, day)]
+        with stage(export.name):
+            if export.join is not None:
+                found = write_contacts(
+                    lake, placed, day, base=settings.base, rules=settings.shop_rules(),
+                    consent_default=settings.features.consent_default,
+                )  # fmt: skip
+                written[export.name], contacts[export.name] = [str(found.path)], found.to_dict()
+                continue
+            if "reports" in destinations[export.destination].options:
+                placed = placed.model_copy(
+                    update={"options": {"reports": str(settings.reports_folder)} | export.options}
+                )
+            paths = destinations[export.destination].write(tables, placed, day)
+            written[export.name] = [str(path) for path in paths]
     return {"as_of": str(day), "exports": written, "contacts": contacts}
 
 

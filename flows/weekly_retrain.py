@@ -15,6 +15,7 @@ from tasks.approval import seek_approval
 from tasks.artifacts import publish_artifacts
 from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
+from tasks.durations import start_clock
 from tasks.experiments import add_up_campaigns, measure_campaigns
 from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
@@ -23,7 +24,6 @@ from tasks.lifetime_values import foretell_values
 from tasks.migration import trace_migration
 from tasks.notifications import send_notices
 from tasks.programme import measure_programme
-from tasks.progress import Stopwatch
 from tasks.promotion import (
     check_population,
     judge_challenger,
@@ -38,6 +38,10 @@ from tasks.scoring import score_customers
 from tasks.shadow import choose_contender, score_shadow
 from tasks.snapshots import read_snapshot
 from tasks.training import train_challenger
+
+STAGES = (
+    "ingest", "features", "drift", "training", "promotion", "score", "migration", "measure", "report",
+)  # fmt: skip
 
 
 @flow(name="weekly-retrain", persist_result=False, on_failure=[tell_failure], on_crashed=[tell_failure])
@@ -56,9 +60,9 @@ def weekly_retrain(
     """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
-    clock = Stopwatch()
     with write_lake(settings.home, engine=settings.engine) as lake:
         run = begin_run("weekly-retrain", day)
+        clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
         settle_promotions(lake, registry)
         with clock.stage("ingest"):

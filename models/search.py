@@ -239,7 +239,7 @@ class _Search:
     def _screen(self, recipe: Recipe, name: str) -> Candidate:
         key = identify_recipe(recipe)
         if key not in self.found:
-            self.tell(f"training: trying {name}")
+            self.tell(f"trying {name}")
             self.found[key] = self.examiner.screen(recipe)
         return self.found[key]
 
@@ -253,7 +253,7 @@ class _Search:
             # Who is close to the best depends on who is left.
             first = rank_candidates(finalists, incumbent=self.incumbent)[0]
             finalists = [c for c in finalists if c is not first]
-            self.tell(f"training: resampling {first.name}")
+            self.tell(f"resampling {first.name}")
             examined = self._replace(first, self.examiner.resample)
             if not examined.reason:
                 examined = self._replace(examined, self.examiner.test_structure)

@@ -34,7 +34,7 @@ from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.intake import Intake
 from tasks.lake import Lake, write_lake
-from tasks.progress import report
+from tasks.progress import plan, stage
 from tasks.rollups import NoEventsError, read_rollups, update_rollups
 from tasks.staging import ShopRules
 
@@ -69,6 +69,9 @@ _PART_OF = {
     "app_events": "channel_events",
     "store_events": "channel_events",
 }
+_STAGES = (
+    "reading all sources", "adding up what customers did", "computing factors", "judging what the data supports",
+)  # fmt: skip
 SELDOM = "what it looks at more often or more recently"
 
 
@@ -101,10 +104,12 @@ def audit_data(
         tempfile.TemporaryDirectory(prefix="segmentwerk-audit-") as home,
         write_lake(home, engine=engine) as lake,
     ):
-        intake = ingest_sources.fn(lake, tolerant, base=base, rules=rules)
-        report("adding up what customers did")
-        update_rollups.fn(lake, intake.changes, timezone=rules.timezone)
-        audited = _audit_sources(lake, sources, intake)
+        plan(_STAGES)
+        with stage("reading all sources"):
+            intake = ingest_sources.fn(lake, tolerant, base=base, rules=rules)
+        with stage("adding up what customers did"):
+            update_rollups.fn(lake, intake.changes, timezone=rules.timezone)
+            audited = _audit_sources(lake, sources, intake)
         return _audit(lake, audited, timezone=rules.timezone, until=until, needs=needs, own=own)
 
 
@@ -124,20 +129,20 @@ def _audit(
         sentence = "no event was accepted: look at the reasons above, and at `segmentwerk check --preview 5`"
         nothing = KeyAudit((), {}, {})
         return DataAudit(as_of, 0, None, sources, nothing, (), (Support("events", False, sentence),))
-    report("computing factors")
     families = load_families() | {_name_own(family.name): family for family in build_families(own)}
-    factors = _compute_factors(
-        lake, as_of=as_of, consent_default=needs.consent_default, own=own, families=families
-    )
-    report("judging what the data supports")
-    missing = {name: {f.name: f.missing for f in family.factors} for name, family in families.items()}
-    meanings = {_name_own(name): meaning for name, meaning in describe_own(own).items()}
-    coverage = measure_coverage(
-        factors, missing, needs=_list_needs(lake, families, as_of=as_of), meanings=meanings
-    )
-    keys = _audit_keys(lake)
-    facts = _gather_facts(lake, factors, as_of=as_of)
-    support = judge_support(history, sources, keys, coverage, facts, needs=needs, until=until)
+    with stage("computing factors"):
+        factors = _compute_factors(
+            lake, as_of=as_of, consent_default=needs.consent_default, own=own, families=families
+        )
+    with stage("judging what the data supports"):
+        missing = {name: {f.name: f.missing for f in family.factors} for name, family in families.items()}
+        meanings = {_name_own(name): meaning for name, meaning in describe_own(own).items()}
+        coverage = measure_coverage(
+            factors, missing, needs=_list_needs(lake, families, as_of=as_of), meanings=meanings
+        )
+        keys = _audit_keys(lake)
+        facts = _gather_facts(lake, factors, as_of=as_of)
+        support = judge_support(history, sources, keys, coverage, facts, needs=needs, until=until)
     return DataAudit(as_of, len(factors), history, sources, keys, coverage, support)
 
 

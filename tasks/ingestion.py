@@ -129,11 +129,11 @@ def _stage_new(
         intake.warnings.append(f"sources.{source.name}: nothing new in {found} file(s)")
         return []
     _prepare_money(lake, staging, source)
-    report(f"reading {source.name}")
     count, total = intake.by_source[source.name], 0
     had_fitted = source.name in ledger.columns
     taken = []
-    for delivery in waiting:
+    for place, delivery in enumerate(waiting, 1):
+        report(f"reading {source.name}" + (f", {place} of {len(waiting)} files" if len(waiting) > 1 else ""))
         known = ledger.columns.get(source.name, {})
         reading = open_delivery(staging.con, source, delivery)
         try:

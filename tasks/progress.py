@@ -1,32 +1,87 @@
-"""What a run is doing right now, and how long each stage took."""
+"""What a run is doing right now, and how long each stage took. Who shows it, and how, is not known here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-Listener = Callable[[str], None]
+_NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages to come, in order, and the seconds each took the last time; None where nobody knows."""
+
+    stages: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A stage begins; within another it is a part of that."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A stage is over, whether it went well or not."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is being done now, in words."""
+
+    text: str
+
+
+News = Plan | Begun | Ended | Said
+Listener = Callable[[News], None]
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def report(text: str) -> None:
     """Tell whoever listens what is being done now."""
-    listener = _listener.get()
-    if listener:
-        listener(text)
+    _tell(Said(text))
+
+
+def plan(stages: Iterable[str], *, last: Mapping[str, float] = _NOTHING) -> None:
+    """Tell which stages are to come, and what each took the last time, in seconds.
+
+    Made within a stage, it is the plan of that stage; made again, it replaces the one before.
+    """
+    _tell(Plan({name: last.get(name) for name in stages}))
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Tell that a stage begins, and when it is over."""
+    _tell(Begun(name))
+    try:
+        yield
+    finally:
+        _tell(Ended(name))
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Hear every `report` made inside the block."""
+    """Hear all that is told inside the block."""
     token = _listener.set(listener)
     try:
         yield
     finally:
         _listener.reset(token)
+
+
+def _tell(news: News) -> None:
+    listener = _listener.get()
+    if listener:
+        listener(news)
 
 
 @dataclass(slots=True)
@@ -37,9 +92,9 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        report(name)
         started = time.monotonic()
         try:
-            yield
+            with stage(name):
+                yield
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 2)

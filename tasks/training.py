@@ -118,7 +118,7 @@ def train_challenger(
         incumbent_seed=champion.seed if champion else None,
         progress=report,
     )
-    report("training: fitting the chosen recipe")
+    report("fitting the chosen recipe")
     seed = champion.seed if champion else settings.seed
     placed = champion.segmenter.assign(factors)["segment_id"] if champion else None
     fitted = fit_segmenter(learning, recipe=search.winner, seed=seed, past=past.past, earlier=placed)

@@ -17,6 +17,7 @@ from benchmarks.features import measure_features
 from benchmarks.incremental import measure_increment
 from benchmarks.ingestion import measure_intake
 from benchmarks.lifetime_value import compare_published, find_cdnow, measure_lifetime_value
+from benchmarks.reports import measure_reports
 from models.factors import compute_factors, load_families
 from models.rollups import roll_up, select_bought
 from models.schemas import list_columns
@@ -161,6 +162,16 @@ def test_the_drift_stage_is_measured_with_its_record(tmp_path: Path) -> None:
     cost = measure_drift_stage(tmp_path / "drift", customers=1000)
     assert set(cost.stages) == {"sources", "comparison", "record"}
     assert all(seconds > 0 for seconds in cost.stages.values())
+
+
+@pytest.mark.long
+def test_the_reports_are_measured_page_by_page(tmp_path: Path) -> None:
+    cost = measure_reports(tmp_path / "reports", customers=2000, campaigns=2)
+    assert {"index.html", "roi.html", "segments.html", "drift.html", "evidently.html"} <= set(cost.kilobytes)
+    assert cost.seconds > 0 < cost.processor
+    assert cost.kilobytes["roi.html"] > 50
+    # One copy of Plotly alone is more than three megabytes.
+    assert cost.alone_kilobytes > 3000
 
 
 @pytest.mark.long

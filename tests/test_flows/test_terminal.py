@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.terminal import describe_migration
+from flows.terminal.weeks import describe_migration
 
 TOLD: dict[str, Any] = {
     "previous_as_of": "2026-11-08", "before_version": "1", "after_version": "2", "common": 4904, "joined": 3, "left": 0,

@@ -295,7 +295,7 @@ def test_a_rollback_ends_a_term() -> None:
 def test_a_table_of_every_factor_stands_behind_the_heatmap(site: dict[str, Document]) -> None:
     shown = site["segments.html"].read_column("segment_factors", "Window shoppers")
     given = list(make_data().heatmap.loc["Window shoppers"])
-    assert [float(value) for value in shown] == given
+    assert [float(value) for value in shown] == pytest.approx(given, rel=1e-11)
 
 
 def test_the_week_in_five_sentences(site: dict[str, Document]) -> None:

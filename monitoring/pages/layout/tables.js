@@ -110,11 +110,10 @@ function equipTable(table) {
 
 // The same elements as `show_table` in parts.html. A cell is {text, value}.
 function buildTable({ name, title, columns, rows }) {
-  const kinds = columns.map((column) => (column.isNumber ? "number" : ""));
-  const heads = columns.map((column, place) =>
-    makeElement("th", { scope: "col", className: kinds[place] }, column.title));
+  const heads = columns.map(({ title, isNumber }) =>
+    makeElement("th", { scope: "col", className: isNumber ? "number" : "" }, title));
   const lines = rows.map((row) => makeElement("tr", {}, ...row.map(({ text, value }, place) => {
-    const cell = makeElement("td", { className: kinds[place] }, text);
+    const cell = makeElement("td", { className: columns[place].isNumber ? "n" : "" }, text);
     cell.dataset.value = value;
     return cell;
   })));

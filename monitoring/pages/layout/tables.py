@@ -36,6 +36,9 @@ FIGURE_TEXTS = (
 )
 """What figures call their axes and the columns of their numbers; `monitoring.charts` and its like write English."""
 
+DIGITS = 12
+_MARKS = {"text": "", "phrase": " class=p", "note": " class=r", "number": " class=n", "code": " class=c"}
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -45,6 +48,11 @@ class Column:
     title: str
     show: Callable[[Any], str] = format_text
     kind: Literal["text", "phrase", "note", "number", "code"] = "text"
+
+    @property
+    def mark(self) -> Markup:
+        """What every cell of the column says of its kind."""
+        return Markup(_MARKS[self.kind])  # noqa: S704 (one of five constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +102,10 @@ def build_cell(value: Any, column: Column) -> Cell:
 
 
 def write_exact(value: Any) -> str:
-    """The value with nothing rounded; empty where it is missing."""
+    """The value to twelve digits, which is more than any sample can say; empty where it is missing."""
     number = read_number(value)
     if number is not None:
-        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else f"{number:.{DIGITS}g}"
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value))
     text = format_text(value)

@@ -1,0 +1,91 @@
+"""How a command runs: its work with progress on standard error, its result on standard output, its exit code.
+
+Everything slow is imported by the work itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+
+def run_flow(
+    module: str, config: Path, as_of: date | None, *arguments: Any, as_json: bool, debug: bool, show: str
+) -> None:
+    """Run the flow of a module under Prefect, with an embedded server where the user has none."""
+
+    def run() -> dict[str, Any]:
+        from importlib import import_module
+
+        from flows.prefect_server import import_what_runs_need, start_server
+        from tasks.progress import report
+
+        report("starting Prefect")
+        server = start_server()
+        import_what_runs_need()
+        flow = getattr(import_module(f"flows.{module}"), module)
+        server.join()
+        parameters = {"config": str(config)} | ({"as_of": as_of} if as_of else {})
+        result: dict[str, Any] = flow(*arguments, **parameters)
+        return result
+
+    run_command(run, config=config, as_json=as_json, debug=debug, show=show)
+
+
+def run_view(view: str, config: Path, *, as_json: bool, debug: bool, show: str, **options: Any) -> None:
+    """Look at, or bring up to date, what is there, without a flow run."""
+
+    def run() -> dict[str, Any]:
+        from flows import views
+        from flows.settings import load_settings
+
+        result: dict[str, Any] = getattr(views, view)(load_settings(config), **options)
+        return result
+
+    run_command(run, config=config, as_json=as_json, debug=debug, show=show)
+
+
+def run_command(
+    work: Callable[[], dict[str, Any]],
+    *,
+    show: str,
+    as_json: bool,
+    debug: bool,
+    config: Path | None = None,
+    home: str | None = None,
+) -> None:
+    """Do the work, show its result, and end with the right exit code."""
+    from flows.prefect_server import set_defaults
+    from flows.settings import ConfigError, load_settings
+
+    started = datetime.now(UTC)
+    try:
+        if config is not None and home is None:
+            home = load_settings(config).home
+        set_defaults(home=home or "var", debug=debug)
+        from flows import terminal
+
+        with terminal.progress(debug=debug):
+            result = work()
+    except ConfigError as error:
+        _fail(error, code=2, debug=debug)
+    except (Exception, KeyboardInterrupt) as error:
+        _fail(error, code=1, debug=debug)
+    else:
+        if as_json:
+            sys.stdout.write(json.dumps(result, default=str) + "\n")
+        else:
+            getattr(terminal, show)(result)
+            terminal.show_duration((datetime.now(UTC) - started).total_seconds())
+
+
+def _fail(error: BaseException, *, code: int, debug: bool) -> None:
+    if debug:
+        raise error
+    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
+    sys.stderr.write(f"error: {text or type(error).__name__}\n")
+    raise SystemExit(code)

@@ -1,0 +1,57 @@
+"""Short answers on the screen: names and values, files written, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows.terminal.screen import WORTH_TELLING_S, bold, console, join, show_address, show_lines, show_text
+
+# In one piece however long they are: they are there to be copied.
+_COPIED = ("index", "config", "next")
+
+
+def show_facts(result: Mapping[str, Any]) -> None:
+    """Name and value, a line each; a list has a line for each of its parts."""
+    out = console()
+    for name, value in result.items():
+        head = f"{name.replace('_', ' ')}: "
+        if value is None or value == [] or name == "seconds":
+            continue
+        if name in _COPIED:
+            show_address(head, value, out)
+        elif isinstance(value, list):
+            first, *others = map(str, value)
+            show_text(head + first, out, hang=2)
+            for other in others:
+                show_text(other, out, indent=2)
+        else:
+            show_text(f"{head}{value}", out, hang=2)
+
+
+def show_doctor(result: Mapping[str, Any]) -> None:
+    """What is wrong with the deployments' slots, and what to do."""
+    show_facts({"examined": ", ".join(result["examined"]), "found": result["found"] or "nothing wrong"})
+    if result["released"]:
+        show_facts({"released": result["released"]})
+    elif result["remedy"]:
+        show_facts({"remedy": f"run `{result['remedy']}`"})
+
+
+def show_exports(result: Mapping[str, Any]) -> None:
+    """The files written."""
+    out = console()
+    for name, files in result["exports"].items():
+        show_text(join(bold(name), f": {len(files)} file(s)"), out)
+        for file in files:
+            show_address("  ", file, out)
+        if name in result["contacts"]:
+            show_lines([result["contacts"][name]["sentence"]], out)
+    if not result["exports"]:
+        show_text("There is no [[exports]] section in the configuration.", out)
+
+
+def show_duration(seconds: float) -> None:
+    """How long it took, where anybody had to wait."""
+    if seconds > WORTH_TELLING_S:
+        show_text(f"Done in {seconds:.0f} s.", console())
