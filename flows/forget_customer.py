@@ -27,8 +27,9 @@ def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwe
     with write_lake(settings.home) as lake:
         run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
         receipt = erase_customer(
-            lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
-        )
+            lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id,
+            exported=[export.path for export in settings.list_exports() if export.destination == "bi"],
+        )  # fmt: skip
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())
     return receipt.to_dict()

@@ -62,6 +62,7 @@ class ReportData:
         sources: source, read, accepted, duplicates, quarantined, filtered, late.
         past_weeks: ISO dates of the reports that stand beside this one.
         timezone: in which the shop counts its days.
+        address: where the published site is reached, without a slash at its end; empty: nobody has said.
     """
 
     title: str
@@ -88,6 +89,7 @@ class ReportData:
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     past_weeks: tuple[str, ...] = ()
     timezone: str = "UTC"
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def load_pages() -> dict[str, Page]:
 def render_site(data: ReportData) -> dict[str, str]:
     """The whole site as HTML by file name, without the shared style, script and Plotly."""
     from monitoring.pages.layout import render_template
+    from monitoring.pages.layout.one_page import ONE_PAGE, render_one_page
 
     pages = load_pages()
     site = {
@@ -118,4 +121,5 @@ def render_site(data: ReportData) -> dict[str, str]:
         )
         for page in pages.values()
     }
+    site[ONE_PAGE] = str(render_one_page(data))
     return site | ({"evidently.html": data.evidently_html} if data.evidently_html else {})

@@ -17,7 +17,7 @@ import monitoring.pages as pages
 from monitoring.pages.layout.words import format_date
 
 FOLDER = Path(__file__).parent
-ASSETS = ("site.css", "site.js")
+ASSETS = ("site.css", "site.js", "one_page.css")
 
 
 def render_template(template: str, **values: Any) -> Markup:
