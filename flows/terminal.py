@@ -64,6 +64,8 @@ def show_weekly(summary: Mapping[str, Any]) -> None:
     show_profiles(summary["segments"], out)
     show_campaigns(summary["campaigns"], out)
     out.print(f"Reports: [bold]{summary['reports']['index']}[/bold]", soft_wrap=True)
+    if summary["undelivered"]:
+        show_lines([f"not handed on: {', '.join(summary['undelivered'])}; `--debug` shows why"], out)
 
 
 def describe_week(summary: Mapping[str, Any]) -> list[str]:

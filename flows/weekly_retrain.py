@@ -154,4 +154,4 @@ def weekly_retrain(
         summary, title=settings.report.title, undelivered=undelivered, address=settings.report.address
     )
     send_notices(notices, to=settings.notifications)
-    return summary
+    return summary | {"undelivered": list(undelivered)}
