@@ -205,7 +205,7 @@ def export(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write the [[exports]] of the configuration: audiences, tables for BI, the published site."""
+    """Write the [[exports]] of the configuration: audiences, tables for BI, the site in a folder or at a URI."""
     run_view(
         "write_exports",
         config,

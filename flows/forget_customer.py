@@ -30,8 +30,9 @@ def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwe
         plan(("erasing from the tables", "erasing their history"))
         with stage("erasing from the tables"):
             receipt = erase_customer(
-                lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id
-            )
+                lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id,
+                exported=[export.path for export in settings.list_exports() if export.destination == "bi"],
+            )  # fmt: skip
             lake.commit(run, receipt.to_dict())
         with stage("erasing their history"):
             lake.purge_history(run, receipt.to_dict())

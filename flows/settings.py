@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -47,11 +48,12 @@ from monitoring.experiments.planning import ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
 from monitoring.pages.layout.catalogues import find_locale
-from tasks.destinations import Export
+from tasks.destinations import Export, load_destinations
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
 from tasks.staging import ShopRules
 
+BI = Export(name="bi", destination="bi", path=Path("bi"))
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -83,11 +85,27 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the report site is called, its language, and which maps of the customers it draws."""
+    """`[report]`: what the site is called, its language, its maps, where it is reached, and what prints it."""
 
     title: str = "Segmentwerk"
     language: str = "en"
     maps: tuple[MapMethod, ...] = ("pca",)
+    address: str | None = None
+    browser: str | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _web_address(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(
+                "must be where a browser finds the published reports, such as https://reports.example.org/shop"
+            )
+        if parts.username or parts.password:
+            raise ValueError("must hold no name and no password: it stands in every mail")
+        return address.rstrip("/")
 
     @field_validator("language")
     @classmethod
@@ -188,6 +206,25 @@ class Settings(BaseSettings):
         """Where the report sites go: under `home`, or beside the file where `home` is a URI."""
         home = Path(self.base) / "var" if "://" in self.home else Path(self.home)
         return home / "reports"
+
+    @property
+    def exports_folder(self) -> Path:
+        """Where the tables for BI go unless an `[[exports]]` section says otherwise: beside the reports."""
+        return self.reports_folder.with_name("exports") / BI.destination
+
+    def list_exports(self) -> tuple[Export, ...]:
+        """The `[[exports]]` with the places they mean, after the tables for BI, which every shop has."""
+        placed = tuple(self._place(export) for export in self.exports)
+        if any(export.destination == BI.destination or export.name == BI.name for export in placed):
+            return placed
+        return (BI.model_copy(update={"path": self.exports_folder}), *placed)
+
+    def _place(self, export: Export) -> Export:
+        place = export.path if export.uri else Path(self.base) / export.path
+        options = export.options
+        if "reports" in load_destinations()[export.destination].options:
+            options = {"reports": str(self.reports_folder)} | options
+        return export.model_copy(update={"path": place, "options": options})
 
     @property
     def experiment(self) -> Design:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -15,15 +15,13 @@ import pandas as pd
 from flows.settings import ConfigError, Settings
 from models.mapping import names_currency
 from models.maps import MapMethod
-from models.own_factors import describe_own
 from tasks.deliveries import preview_delivery
 from tasks.durations import start_clock
 from tasks.engines import connect_engine
-from tasks.holdout import read_holdout
 from tasks.ingestion import ingest_sources, retry_quarantined
 from tasks.lake import Lake, begin_run, open_lake, write_lake
 from tasks.progress import plan, report, stage
-from tasks.rollups import read_rollup_tables, update_rollups
+from tasks.rollups import update_rollups
 from tasks.sources import SourceError
 from tasks.staging import Staging, prepare_rates, sort_sources
 
@@ -162,47 +160,29 @@ def read_models(settings: Settings) -> dict[str, Any]:
 
 
 def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -> dict[str, Any]:
-    """Write the `[[exports]]`, or the one of that name."""
+    """Write the exports, or the one of that name."""
     from tasks.contacts import write_contacts
-    from tasks.destinations import load_destinations
+    from tasks.exports import read_tables, write_export
 
-    exports = [export for export in settings.exports if only in (None, export.name)]
-    if only is not None and not exports:
-        known = ", ".join(export.name for export in settings.exports) or "none"
+    exports = [export for export in settings.list_exports() if only in (None, export.name)]
+    if not exports:
+        known = ", ".join(export.name for export in settings.list_exports())
         raise ConfigError(f"there is no [[exports]] section named '{only}'; there are: {known}")
     lake = open_lake(settings.home, engine=settings.engine)
     day = as_of or date.fromisoformat(_find_summary(lake, as_of=None, part="segments")["as_of"])
-    tables = {name: lake.table(name) for name in lake.versions} | read_rollup_tables(lake)
-    tables["runs"] = ibis.memtable(lake.runs())
-    if lake.has("holdout"):
-        # Nobody is addressed before the day after.
-        tables["held_out"] = read_holdout(lake, day + timedelta(days=1))
-    if settings.features.factors:
-        meanings = describe_own(settings.features.factors)
-        tables["own_factors"] = ibis.memtable({"factor": [*meanings], "meaning": [*meanings.values()]})
-    if "customers" in tables:
-        told = tables["customers"]
-        asked = told.consent_marketing.fill_null(settings.features.consent_default)
-        tables["customers"] = told.mutate(consent_marketing=asked)
-    destinations = load_destinations()
+    consent, own = settings.features.consent_default, settings.features.factors
+    tables = read_tables(lake, as_of=day, consent_default=consent, own=own)
     written, contacts = {}, {}
     plan(export.name for export in exports)
     for export in exports:
-        placed = export.model_copy(update={"path": Path(settings.base) / export.path})
         with stage(export.name):
-            if export.join is not None:
-                found = write_contacts(
-                    lake, placed, day, base=settings.base, rules=settings.shop_rules(),
-                    consent_default=settings.features.consent_default,
-                )  # fmt: skip
-                written[export.name], contacts[export.name] = [str(found.path)], found.to_dict()
+            if export.join is None:
+                written[export.name] = write_export(tables, export, as_of=day)
                 continue
-            if "reports" in destinations[export.destination].options:
-                placed = placed.model_copy(
-                    update={"options": {"reports": str(settings.reports_folder)} | export.options}
-                )
-            paths = destinations[export.destination].write(tables, placed, day)
-            written[export.name] = [str(path) for path in paths]
+            found = write_contacts(
+                lake, export, day, base=settings.base, rules=settings.shop_rules(), consent_default=consent
+            )
+            written[export.name], contacts[export.name] = [str(found.path)], found.to_dict()
     return {"as_of": str(day), "exports": written, "contacts": contacts}
 
 

@@ -17,9 +17,11 @@ from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
 from tasks.durations import start_clock
 from tasks.experiments import add_up_campaigns, measure_campaigns
+from tasks.exports import write_weekly_exports
 from tasks.features import compute_features, compute_history
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
+from tasks.letters import send_report
 from tasks.lifetime_values import foretell_values
 from tasks.migration import trace_migration
 from tasks.notifications import send_notices
@@ -140,14 +142,21 @@ def weekly_retrain(
                 lake, summary, factors, scored, challenger, drift,
                 migration=migration, segmenter=promotion.segmenter, maps=settings.report.maps,
                 title=settings.report.title, language=settings.report.language,
-                currency=settings.currency, timezone=settings.timezone,
+                address=settings.report.address, currency=settings.currency, timezone=settings.timezone,
                 folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
             summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
             lake.commit(run, summary)
             settle_promotions(lake, registry)
             show_reports(report)
+        undelivered = write_weekly_exports(
+            lake, settings.list_exports(), as_of=day, consent_default=consent, own=own
+        )
+    undelivered += send_report(report, to=settings.notifications, browser=settings.report.browser)
     show_lineage(summary, home=settings.home, sources=settings.sources)
     publish_artifacts(summary, currency=settings.currency)
-    send_notices(list_notices(summary, title=settings.report.title), to=settings.notifications)
-    return summary
+    notices = list_notices(
+        summary, title=settings.report.title, undelivered=undelivered, address=settings.report.address
+    )
+    send_notices(notices, to=settings.notifications)
+    return summary | {"undelivered": list(undelivered)}

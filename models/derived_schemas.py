@@ -135,6 +135,17 @@ class WeekProfiles(Table):
     profile: str
 
 
+class DriftScores(Table):
+    """How far a reaction factor, or another figure that is watched, has moved, and from which score on it counts."""
+
+    as_of: pa.Date
+    factor: str
+    method: str
+    score: float = pa.Field(nullable=True)
+    threshold: float = pa.Field(nullable=True)
+    drifted: pd.BooleanDtype
+
+
 class Promotions(Table):
     """A decision about who is champion."""
 
@@ -271,6 +282,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "segment_profiles": SegmentProfiles,
     "migrations": Migrations,
     "week_profiles": WeekProfiles,
+    "drift_scores": DriftScores,
     "promotions": Promotions,
     "holdout": Holdout,
     "lifetime_values": LifetimeValues,

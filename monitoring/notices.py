@@ -5,7 +5,7 @@ They hold counts, shares and names of sources, factors and segments; nothing abo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from monitoring.pages.layout.verdicts import DRIFT, PROMOTION, Verdict
 from monitoring.pages.layout.words import SPACE, load_words, read_part
 
-Occasion = Literal["data_fault", "retrain", "promote", "blocked", "failed"]
+Occasion = Literal["data_fault", "retrain", "promote", "blocked", "failed", "undelivered", "report"]
+WITHOUT_ASKING = tuple(occasion for occasion in get_args(Occasion) if occasion != "report")
 TOLD_REASONS = 5
 TOLD_FLOWS = 5
 WORDS = load_words()
@@ -26,13 +27,14 @@ class Notification(BaseModel):
 
     Attributes:
         block: a notification block of Prefect's, `type/name` as its page shows it: `slack-webhook/marketing`.
-        on: the occasions to send a message on; all of them are the default.
+        on: the occasions to send a message on; the default are those that need a person: all but `report`, which is
+            every week's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     block: str = Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")
-    on: tuple[Occasion, ...] = Field(default=get_args(Occasion), min_length=1)
+    on: tuple[Occasion, ...] = Field(default=WITHOUT_ASKING, min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,18 @@ class Notice:
     body: str
 
 
-def list_notices(summary: Mapping[str, Any], *, title: str) -> tuple[Notice, ...]:
+def list_notices(
+    summary: Mapping[str, Any], *, title: str, undelivered: Sequence[str] = (), address: str | None = None
+) -> tuple[Notice, ...]:
     """What is worth a message in a weekly or a daily run; nothing in most.
 
     Args:
         summary: the run's summary, as it is put on record.
         title: what the shop's reports are called, for the subject.
+        undelivered: names of exports and blocks by which the week's results could not be handed on.
+        address: where the published reports are reached; None points to the file.
     """
+    summary = _use_address(summary, address)
     drift = read_part(summary, "drift").get("decision")
     promotion = read_part(summary, "promotion").get("decision")
     told = []
@@ -62,6 +69,8 @@ def list_notices(summary: Mapping[str, Any], *, title: str) -> tuple[Notice, ...
         told.append(_describe_change(summary, title=title))
     if promotion == "promote":
         told.append(_describe_promotion(summary, title=title))
+    if undelivered:
+        told.append(_describe_undelivered(summary, undelivered, title=title))
     return tuple(told)
 
 
@@ -145,6 +154,24 @@ def _describe_block(summary: Mapping[str, Any], *, title: str) -> Notice:
         _say_what_to_do(PROMOTION["blocked"]),
         _point_to_report(summary),
     )
+
+
+def _describe_undelivered(summary: Mapping[str, Any], undelivered: Sequence[str], *, title: str) -> Notice:
+    return _write(
+        ("undelivered",),
+        f"{title}: the results to {WORDS.format_date(summary.get('as_of'))} did not reach everybody",
+        f"The run is complete and on record, but not everything of it could be handed on: {WORDS.join(undelivered)}.",
+        "What to do: have whoever runs Segmentwerk look into the run's log, which says why. Once the cause is gone, "
+        "`segmentwerk export` writes and publishes again.",
+        _point_to_report(summary),
+    )
+
+
+def _use_address(summary: Mapping[str, Any], address: str | None) -> Mapping[str, Any]:
+    """The summary with its report where people reach it."""
+    if not address or not read_part(summary, "reports").get("index"):
+        return summary
+    return {**summary, "reports": {"index": f"{address}/{summary['as_of']}/index.html"}}
 
 
 def _say_what_to_do(verdict: Verdict) -> str:

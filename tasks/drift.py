@@ -9,6 +9,7 @@ from typing import Any
 
 import ibis
 import pandas as pd
+import pyarrow
 from ibis import _
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -30,6 +31,16 @@ from tasks.weeks import profile_now, read_record, read_week, store_week
 WEEKS_WATCHED = 9
 BROKEN = ("retrain", "data_fault")
 """Decisions after which a week is nothing to compare others with."""
+_SCORES = pyarrow.schema(
+    [
+        ("as_of", pyarrow.date32()),
+        ("factor", pyarrow.string()),
+        ("method", pyarrow.string()),
+        ("score", pyarrow.float64()),
+        ("threshold", pyarrow.float64()),
+        ("drifted", pyarrow.bool_()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +219,16 @@ def watch_drift(
 
 @task(name="record week", cache_policy=NO_CACHE, persist_result=False)
 def record_week(lake: Lake, drift: DriftWatch, scored: Scored) -> None:
-    """Keep the week's profile, its customers where the model now in use has placed them."""
+    """Keep the week's profile, its customers where the model now in use has placed them, and how far what has moved."""
     profile = drift.profile.place(scored.assignment, model_version=scored.version)
     store_week(lake, profile, decision=drift.decision.decision)
+    _store_scores(lake, drift.list_columns(), as_of=profile.as_of)
+
+
+def _store_scores(lake: Lake, columns: pd.DataFrame, *, as_of: date) -> None:
+    rows = columns.rename(columns={"column": "factor"}).assign(as_of=as_of).reindex(columns=_SCORES.names)
+    table = pyarrow.Table.from_pandas(rows, schema=_SCORES, preserve_index=False)
+    lake.overwrite("drift_scores", table, where=f"as_of = '{as_of}'")
 
 
 def _find_training(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +15,7 @@ import pyarrow.compute
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from tasks.bi_files import remove_customers
 from tasks.lake import Lake
 from tasks.logs import get_logger
 
@@ -30,8 +33,12 @@ class Receipt:
 
 
 @task(name="forget customer", cache_policy=NO_CACHE, persist_result=False)
-def erase_customer(lake: Lake, *, key_kind: str, key_hash: str, receipt_id: str) -> Receipt:
+def erase_customer(
+    lake: Lake, *, key_kind: str, key_hash: str, receipt_id: str, exported: Sequence[Path] = ()
+) -> Receipt:
     """Take whoever holds the identity key out of every table that has customers.
+
+    `exported` are folders with tables for BI, which have some too.
 
     The hashed keys are kept in `suppressions`, so that the next delivery does not bring the person back. What
     earlier versions of the tables held is removed by `purge_history`, once this run is on record.
@@ -63,6 +70,9 @@ def erase_customer(lake: Lake, *, key_kind: str, key_hash: str, receipt_id: str)
         for name in sorted(lake.versions)
         if "customer_id" in lake.schema(name).names and name != "merges"
     ]
+    # Files first: should the run die after them, the person is still known and can be forgotten again.
+    names = people["customer_id"].to_pylist()
+    rows |= {"exports": sum(remove_customers(folder, names) for folder in exported)}
     rows |= {name: lake.remove_customers(name, people) for name in tables}
     lake.append("suppressions", pyarrow.Table.from_pandas(suppressed, preserve_index=False))
     get_logger().info("erased a person from %d tables", sum(1 for count in rows.values() if count))

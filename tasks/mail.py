@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Literal
 
@@ -11,6 +13,15 @@ from prefect.blocks.abstract import NotificationBlock
 from pydantic import Field, SecretStr
 
 TIMEOUT_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file to go with a mail: the name it is seen under, its MIME type, what is in it."""
+
+    name: str
+    content_type: str
+    content: bytes
 
 
 class Email(NotificationBlock):
@@ -39,10 +50,31 @@ class Email(NotificationBlock):
         Raises:
             OSError: the server cannot be reached, refuses, or shows no valid certificate.
         """
+        self._send(self._write(body, subject))
+
+    def send_letter(
+        self, body: str, *, subject: str, html: str, attachments: Sequence[Attachment] = ()
+    ) -> None:
+        """Send one mail that mail programs show as HTML, with files beside it; `body` is the same as plain text.
+
+        Raises:
+            OSError: as for `notify`.
+        """
+        message = self._write(body, subject)
+        message.add_alternative(html, subtype="html")
+        for one in attachments:
+            kind, _, subtype = one.content_type.partition("/")
+            message.add_attachment(one.content, maintype=kind, subtype=subtype, filename=one.name)
+        self._send(message)
+
+    def _write(self, body: str, subject: str | None) -> EmailMessage:
         message = EmailMessage()
         message["From"], message["To"] = self.sender, ", ".join(self.recipients)
         message["Subject"] = subject or "Segmentwerk"
         message.set_content(body)
+        return message
+
+    def _send(self, message: EmailMessage) -> None:
         with self._connect() as server:
             if self.username is not None:
                 server.login(self.username, self.password.get_secret_value() if self.password else "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
@@ -28,23 +29,32 @@ def send_notices(notices: Sequence[Notice], *, to: Sequence[Notification]) -> in
     sent = 0
     for notification in to:
         wanted = [notice for notice in notices if set(notice.occasions) & set(notification.on)]
-        sent += sum(_send(notice, notification.block) for notice in wanted)
+        sent += sum(
+            send_through(notification.block, partial(_notify, notice), subject=notice.subject)
+            for notice in wanted
+        )
     return sent
 
 
-def _send(notice: Notice, name: str) -> bool:
-    block: Any = None  # Prefect declares `notify` as a coroutine, which it is only where an event loop runs
+def _notify(notice: Notice, block: Any) -> None:
+    # Prefect declares `notify` as a coroutine, which it is only where an event loop runs.
+    block.notify(notice.body, subject=notice.subject)
+
+
+def send_through(name: str, send: Callable[[NotificationBlock], None], *, subject: str) -> bool:
+    """Have `send` use the block of that name; what goes wrong is logged, without the block's secrets, and let go."""
+    block = None
     try:
         block = load_block(name)
         with block.raise_on_failure():
-            block.notify(notice.body, subject=notice.subject)
+            send(block)
     except Exception as error:  # a message is worth less than the run it tells of
         # Apprise's own words are beside the error, not in it.
         said = str(getattr(error, "log", error)) or type(error).__name__
         told = _hide_secrets(said, block)
-        get_logger().warning("'%s' could not be sent through %s: %s", notice.subject, name, told)
+        get_logger().warning("'%s' could not be sent through %s: %s", subject, name, told)
         return False
-    get_logger().info("sent '%s' through %s", notice.subject, name)
+    get_logger().info("sent '%s' through %s", subject, name)
     return True
 
 

@@ -56,12 +56,14 @@ def build_reports(
     currency: str,
     timezone: str,
     folder: Path,
+    address: str | None,
     since: datetime,
 ) -> PreparedReports:
     """Make the week's site under a hidden name; `publish` shows it once the run is on record.
 
     `migration` is None where there was no week to compare with.
     `segmenter` is the one in use; pictures of customers are drawn in its space.
+    `address` is where the published site is reached, if it is.
     """
     measured = drift.measurement
     shown = factors.sample(min(len(factors), SAMPLE), random_state=0).sort_index()
@@ -94,6 +96,7 @@ def build_reports(
         runs=list_runs(lake),
         quarantine=count_quarantine(lake, since=since),
         sources=_list_sources(summary),
+        address=address or "",
     )
     return prepare_reports(data, folder=folder)
 

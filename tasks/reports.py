@@ -21,6 +21,8 @@ from uuid import uuid4
 
 from monitoring.pages import ReportData, render_site
 from monitoring.pages.layout import read_assets
+from monitoring.pages.layout.letter import Letter, write_letter
+from monitoring.pages.layout.one_page import ONE_PAGE
 from tasks.destinations import replace_folder, swap_folder
 
 LATEST = "latest"
@@ -28,15 +30,21 @@ LATEST = "latest"
 
 @dataclass(frozen=True, slots=True)
 class PreparedReports:
-    """A finished site nobody sees yet: the folder it stands in, and the one it is meant for."""
+    """A finished site nobody sees yet: the folder it stands in, the one it is meant for, and the week as a mail."""
 
     prepared: Path
     target: Path
+    letter: Letter
 
     @property
     def index(self) -> Path:
         """The first page, once published."""
         return self.target / "index.html"
+
+    @property
+    def one_page(self) -> Path:
+        """The week on one page for print, once published."""
+        return self.target / ONE_PAGE
 
 
 def write_reports(data: ReportData, *, folder: Path) -> Path:
@@ -68,7 +76,7 @@ def prepare_reports(data: ReportData, *, folder: Path) -> PreparedReports:
     except BaseException:
         shutil.rmtree(prepared, ignore_errors=True)
         raise
-    return PreparedReports(prepared, folder / week)
+    return PreparedReports(prepared, folder / week, write_letter(data))
 
 
 def publish_reports(reports: PreparedReports) -> Path:
@@ -90,7 +98,7 @@ def refresh_latest(folder: Path) -> None:
     newest = next(iter(list_weeks(folder)), None)
     if newest is not None:
         # Sites are replaced, never edited, so both names may share one file.
-        copy_site(folder / newest, folder / LATEST, place=_link_or_copy)
+        copy_site(folder / newest, folder / LATEST, place=link_or_copy)
 
 
 def copy_site(source: Path, target: Path, *, place: Callable[[Path, Path], Any]) -> None:
@@ -98,6 +106,14 @@ def copy_site(source: Path, target: Path, *, place: Callable[[Path, Path], Any])
     with replace_folder(target) as fresh:
         for path in sorted(source.iterdir()):
             place(path, fresh / path.name)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The file under another name: stored once where the disk allows it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def open_server(folder: Path, *, port: int) -> ThreadingHTTPServer:
@@ -150,10 +166,3 @@ def _is_report(path: Path) -> bool:
     except ValueError:
         return False
     return (path / "index.html").is_file()
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

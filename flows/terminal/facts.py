@@ -47,8 +47,6 @@ def show_exports(result: Mapping[str, Any]) -> None:
             show_address("  ", file, out)
         if name in result["contacts"]:
             show_lines([result["contacts"][name]["sentence"]], out)
-    if not result["exports"]:
-        show_text("There is no [[exports]] section in the configuration.", out)
 
 
 def show_duration(seconds: float) -> None:

@@ -31,6 +31,8 @@ def show_weekly(summary: Mapping[str, Any]) -> None:
     show_profiles(summary["segments"], out)
     show_campaigns(summary["campaigns"], out)
     show_address("Reports: ", summary["reports"]["index"], out)
+    if summary["undelivered"]:
+        show_lines([f"not handed on: {', '.join(summary['undelivered'])}; `--debug` shows why"], out)
 
 
 def show_demo(result: Mapping[str, Any]) -> None:

@@ -66,6 +66,7 @@ class ReportData:
         past_weeks: ISO dates of the reports that stand beside this one.
         timezone: in which the shop counts its days.
         language: the reader's: one there is a catalogue of, perhaps with a region (`de-CH`).
+        address: where the published site is reached, without a slash at its end; empty: nobody has said.
     """
 
     title: str
@@ -93,6 +94,7 @@ class ReportData:
     past_weeks: tuple[str, ...] = ()
     timezone: str = "UTC"
     language: str = "en"
+    address: str = ""
 
     @property
     def words(self) -> Words:
@@ -126,6 +128,7 @@ def load_pages() -> dict[str, Page]:
 def render_site(data: ReportData) -> dict[str, str]:
     """The whole site as HTML by file name, without the shared style, script and Plotly."""
     from monitoring.pages.layout import render_template
+    from monitoring.pages.layout.one_page import ONE_PAGE, render_one_page
 
     pages = load_pages()
     site = {
@@ -142,4 +145,5 @@ def render_site(data: ReportData) -> dict[str, str]:
         )
         for page in pages.values()
     }
+    site[ONE_PAGE] = str(render_one_page(data))
     return site | ({"evidently.html": data.evidently_html} if data.evidently_html else {})

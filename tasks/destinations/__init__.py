@@ -33,7 +33,7 @@ class Export(BaseModel):
     Attributes:
         name: what the export is called; also in file names.
         destination: the writer, a file of this package.
-        path: the file or folder to write, as the destination says.
+        path: the file or folder to write, as the destination says; for some also a URI, which then stands in `uri`.
         segments: names or ids of the segments to keep; none keeps all.
         options: what only this destination knows.
         campaign, arm: whose treatment group to write (one arm of it, or all), as rows of a contact list.
@@ -56,11 +56,19 @@ class Export(BaseModel):
     key: KeyKind | None = None
     column: str | None = None
     other_keys: dict[KeyKind, str] = {}
+    uri: str | None = None
 
     @property
     def listed_keys(self) -> dict[str, str]:
         """The column of every key of the contact list by kind, first that which says who is addressed."""
         return {} if self.key is None else {self.key: self.column or self.key} | self.other_keys
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_uri_from_path(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "://" not in str(values.get("path", "")):
+            return values
+        return values | {"uri": str(values["path"]).rstrip("/")}
 
     @model_validator(mode="after")
     def _joins_a_whole_list(self) -> Export:
@@ -85,6 +93,8 @@ class Export(BaseModel):
         known = load_destinations()
         if self.destination not in known:
             raise ValueError(f"destination '{self.destination}' is not known; there are: {', '.join(known)}")
+        if self.uri is not None and not known[self.destination].takes_uri:
+            raise ValueError(f"'{self.destination}' writes to this machine; give a path that is no URI")
         allowed = known[self.destination].options
         unknown = sorted(set(self.options) - set(allowed))
         if unknown:
@@ -102,14 +112,19 @@ class Destination:
     Attributes:
         name: as in an export's `destination`.
         meaning: what it writes, for people.
-        write: from tables, export and last day taken into account to the files written.
+        write: from tables, export and last day taken into account to the files, or URIs, written.
         options: names an export's `options` may hold.
+        takes_uri: whether an export's `path` may be a URI.
+        weekly: whether each weekly run writes it too, once it is on record. What is made to be sent is not: that is
+            asked for.
     """
 
     name: str
     meaning: str
-    write: Callable[[Mapping[str, ibis.Table], Export, date], tuple[Path, ...]]
+    write: Callable[[Mapping[str, ibis.Table], Export, date], tuple[Path | str, ...]]
     options: tuple[str, ...] = ()
+    takes_uri: bool = False
+    weekly: bool = False
 
 
 def load_destinations() -> dict[str, Destination]:

@@ -226,5 +226,5 @@ def test_whoever_is_to_be_told_is_told_of_everything_unless_they_say_of_what(tmp
         '[[notifications]]\nblock = "email/it"\n[[notifications]]\nblock = "email/lead"\non = ["promote"]'
     )
     everything, one = load_settings(write(tmp_path, tail=sections)).notifications
-    assert everything.on == ("data_fault", "retrain", "promote", "blocked", "failed")
+    assert everything.on == ("data_fault", "retrain", "promote", "blocked", "failed", "undelivered")
     assert one.on == ("promote",)

@@ -1,16 +1,15 @@
-"""Exports: the right customers, every table readable by DuckDB and pandas, whole files or none."""
+"""Exports: the right customers, the site where others see it, whole files or none."""
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 import pandas as pd
 import pytest
+from exportable import AS_OF, CUSTOMERS, Tables, make_tables
 from pydantic import ValidationError
 
 import tasks.destinations as destinations
@@ -18,108 +17,13 @@ from monitoring.pages import ReportData
 from tasks.destinations import Export, load_destinations, replace_file, replace_folder
 from tasks.reports import write_reports
 
-AS_OF = date(2026, 11, 16)
-CUSTOMERS = [f"p{number:02d}" for number in range(12)]
-Tables = dict[str, ibis.Table]
-
 
 @pytest.fixture
-def engine() -> Any:
-    connection = ibis.duckdb.connect()
-    connection.raw_sql("SET TimeZone = 'UTC'")
-    return connection
+def tables() -> Tables:
+    return make_tables()
 
 
-@pytest.fixture
-def tables(engine: Any) -> Tables:
-    segments = pd.DataFrame(
-        {
-            "as_of": AS_OF,
-            "customer_id": CUSTOMERS,
-            "segment_id": [0, 1, 2] * 4,
-            "segment_name": ["Loyal", 'Curious, "new"', "Fading"] * 4,
-            "strength": 0.5,
-            "is_outlier": False,
-            "model_version": "2",
-        }
-    )
-    earlier = segments.assign(as_of=date(2026, 11, 9), segment_name="Before")
-    consent = pd.array([None, True, False] + [True] * 9, dtype="boolean")
-    customers = pd.DataFrame({"customer_id": CUSTOMERS, "consent_marketing": consent})
-    campaigns = pd.DataFrame(
-        {
-            "campaign_id": ["over", "running", "announced"],
-            "name": ["Over", "Running", "Announced"],
-            "starts_at": [datetime(2026, month, 1, tzinfo=UTC) for month in (10, 11, 12)],
-            "ends_at": [datetime(2026, month, 15, tzinfo=UTC) for month in (10, 12, 12)],
-        }
-    )
-    assignments = pd.DataFrame(
-        {
-            "campaign_id": ["over", "running", "running", "announced", "unheard_of"],
-            "customer_id": ["p03", "p04", "p05", "p06", "p07"],
-            "arm": ["control", "control", "treatment", "control", "control"],
-        }
-    )
-    profiles = pd.DataFrame(
-        {
-            "as_of": AS_OF,
-            "segment_id": [0, 1],
-            "segment_name": ["Loyal", 'Curious, "new"'],
-            "size": [8, 4],
-            "share": [0.67, 0.33],
-            "value": [120.5, None],
-            "profile": ["{}", "{}"],
-            "rule": ["bought twice", None],
-            "lineage": ["continues", "new"],
-            "model_version": "2",
-        }
-    )
-    features = pd.DataFrame({"as_of": AS_OF, "customer_id": CUSTOMERS, "tenure_days": range(12)})
-    lift = {"absolute": 0.03, "low": 0.01, "high": None, "relative": None, "p_value": 0.01}
-    campaign = {
-        "campaign_id": "over",
-        "name": "Over",
-        "decision": "ship",
-        "metrics": {
-            "conversion": {
-                "arms": {"control": 0.1, "treatment": 0.13},
-                "lift": {"treatment": lift},
-                "reason": None,
-            }
-        },
-    }
-    summary = {
-        "customers": 12,
-        "ingest": {"read": 100, "accepted": 90, "duplicates": 8, "quarantined": 2},
-        "drift": {"decision": "none"},
-        "promotion": None,
-        "campaigns": [campaign],
-    }
-    runs = pd.DataFrame(
-        {
-            "run_id": ["r1", "r2", "r3"],
-            "flow": ["weekly-retrain", "weekly-retrain", "daily-score"],
-            "as_of": [AS_OF, date(2026, 11, 23), date(2026, 11, 10)],
-            "started_at": pd.Timestamp("2026-11-17 05:00", tz="UTC"),
-            "finished_at": pd.Timestamp("2026-11-17 05:01", tz="UTC"),
-            "summary": [json.dumps(summary), json.dumps(summary), "{}"],
-            "versions": "{}",
-        }
-    )
-    frames = {
-        "segments": pd.concat([segments, earlier]),
-        "customers": customers,
-        "campaigns": campaigns,
-        "assignments": assignments,
-        "segment_profiles": profiles,
-        "features": features,
-        "runs": runs,
-    }
-    return {name: engine.create_table(name, ibis.memtable(frame)) for name, frame in frames.items()}
-
-
-def write(tables: Tables, export: Export) -> tuple[Path, ...]:
+def write(tables: Tables, export: Export) -> tuple[Any, ...]:
     return load_destinations()[export.destination].write(tables, export, AS_OF)
 
 
@@ -222,77 +126,6 @@ def test_an_audience_that_cannot_be_had_is_an_error_and_leaves_the_old_file(
         write(change(tables), export)
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["audience.csv"]
-
-
-def test_bi_tables_load_in_duckdb_and_pandas(tables: Tables, tmp_path: Path) -> None:
-    written = write(tables, Export(name="bi", destination="bi", path=tmp_path))
-    assert all(path.is_file() for path in written)
-    folder = tmp_path / "2026-11-16"
-    expected = {"segments": 12, "segment_profiles": 2, "features": 12, "runs": 2, "campaign_results": 1}
-    for name, rows in expected.items():
-        by_duckdb = duckdb.sql(f"select * from read_parquet('{folder / name}.parquet')").df()
-        by_pandas = pd.read_csv(folder / f"{name}.csv")
-        assert len(by_duckdb) == len(by_pandas) == rows, name
-        assert list(by_duckdb) == list(by_pandas), name
-    assert len(written) == 11
-
-
-def test_campaign_results_and_runs_are_tidy(tables: Tables, tmp_path: Path) -> None:
-    write(tables, Export(name="bi", destination="bi", path=tmp_path))
-    result = pd.read_parquet(tmp_path / "2026-11-16" / "campaign_results.parquet").iloc[0]
-    assert (result["campaign_id"], result["metric"], result["arm"], result["decision"]) == (
-        "over", "conversion", "treatment", "ship",
-    )  # fmt: skip
-    assert (result["control"], result["treatment"], result["absolute"], result["low"]) == (
-        0.1,
-        0.13,
-        0.03,
-        0.01,
-    )
-    assert pd.isna(result["high"])
-    runs = pd.read_parquet(tmp_path / "2026-11-16" / "runs.parquet").set_index("run_id")
-    assert set(runs.index) == {"r1", "r3"}
-    assert (runs.loc["r1", "customers"], runs.loc["r1", "rows_quarantined"]) == (12, 2)
-    assert runs["customers"].isna().to_dict() == {"r1": False, "r3": True}
-
-
-def test_every_column_stands_in_the_dictionary_with_its_meaning(tables: Tables, tmp_path: Path) -> None:
-    written = write(tables, Export(name="bi", destination="bi", path=tmp_path))
-    dictionary = pd.read_csv(written[-1])
-    assert dictionary["meaning"].notna().all()
-    for path in written:
-        if path.suffix == ".parquet":
-            listed = dictionary.loc[dictionary["table"] == path.stem, "column"]
-            assert list(listed) == list(pd.read_parquet(path))
-    tenure = dictionary[dictionary["column"] == "tenure_days"].iloc[0]
-    assert "days" in tenure["meaning"]
-
-
-def test_the_shops_own_factors_stand_in_the_dictionary(tables: Tables, tmp_path: Path) -> None:
-    own = ibis.memtable({"factor": ["weekend"], "meaning": ["how often at the weekend (share): a ÷ b"]})
-    wider = tables | {"features": tables["features"].mutate(weekend=0.5), "own_factors": own}
-    written = write(wider, Export(name="bi", destination="bi", path=tmp_path))
-    dictionary = pd.read_csv(written[-1]).set_index("column")
-    assert dictionary.loc["weekend", "meaning"] == "how often at the weekend (share): a ÷ b"
-    assert not [path for path in written if path.stem == "own_factors"]
-
-
-def test_bi_keeps_its_columns_without_campaigns(tables: Tables, tmp_path: Path) -> None:
-    quiet = tables | {"runs": tables["runs"].filter(ibis._.run_id == "r3")}
-    write(quiet, Export(name="bi", destination="bi", path=tmp_path))
-    results = pd.read_parquet(tmp_path / "2026-11-16" / "campaign_results.parquet")
-    assert len(results) == 0
-    assert {"campaign_id", "absolute", "p_value"} <= set(results)
-
-
-def test_bi_replaces_its_own_week_and_touches_nothing_else(tables: Tables, tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep")
-    export = Export(name="bi", destination="bi", path=tmp_path)
-    write(tables, export)
-    (tmp_path / "2026-11-16" / "stale.csv").write_text("old")
-    write(tables, export)
-    assert not (tmp_path / "2026-11-16" / "stale.csv").exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"mine.txt", "2026-11-16"}
 
 
 def test_the_site_is_published_with_its_past_weeks(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ DATA = ReportData(
 )
 FILES = {
     "index.html", "segments.html", "roi.html", "drift.html", "data_health.html", "audit.html", "evidently.html",
-    "plotly.min.js", "site.css", "tables.js", "numbers.js", "site.js",
+    "plotly.min.js", "site.css", "tables.js", "numbers.js", "site.js", "one_page.html", "one_page.css",
 }  # fmt: skip
 
 

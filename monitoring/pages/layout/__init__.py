@@ -19,7 +19,7 @@ from monitoring.pages.layout.tables import embed_json
 from monitoring.pages.layout.words import Words, load_words, mark
 
 FOLDER = Path(__file__).parent
-ASSETS = ("site.css", "tables.js", "numbers.js", "site.js")
+ASSETS = ("site.css", "tables.js", "numbers.js", "site.js", "one_page.css")
 SCRIPT_TEXTS = {
     "filter": mark("Filter"),
     "rows": mark("{all} rows"),

@@ -1,0 +1,91 @@
+"""The files of tables for BI: a folder a week, `latest/` the newest, every table once as Parquet and once as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow
+import pyarrow.compute
+from pyarrow.csv import CSVWriter
+from pyarrow.parquet import ParquetWriter, read_table
+
+from monitoring.bi_dictionary import DICTIONARY
+from tasks.destinations import replace_file, replace_folder
+from tasks.reports import LATEST, copy_site, link_or_copy
+
+if TYPE_CHECKING:
+    import ibis
+
+CUSTOMER_TABLES = ("segments", "features")
+
+
+def write_week(tables: Mapping[str, ibis.Table], folder: Path, *, as_of: date) -> Path:
+    """Write a week's tables, all of them or none, and refresh `latest`; the folder of the week."""
+    target = folder / as_of.isoformat()
+    with replace_folder(target) as fresh:
+        for name, table in tables.items():
+            # One at a time: the engine's next answer ends the stream of the one before.
+            rows = table.to_pyarrow_batches()
+            write_rows(rows, fresh / f"{name}.parquet", fresh / f"{name}.csv")
+    copy_site(folder / list_written(folder)[0], folder / LATEST, place=link_or_copy)
+    return target
+
+
+def list_written(folder: Path) -> tuple[str, ...]:
+    """The weeks a folder holds tables of, as ISO dates, newest first."""
+    found = [path.parent.name for path in folder.glob(f"????-??-??/{DICTIONARY}.csv")]
+    return tuple(sorted(found, reverse=True))
+
+
+def write_rows(rows: pyarrow.RecordBatchReader, parquet: Path, csv: Path) -> None:
+    """The same rows in both formats. CSV cannot tell an empty text from none, so neither file has empty ones."""
+    spelt = pyarrow.schema(
+        [field.with_type(pyarrow.string()) if _is_moment(field.type) else field for field in rows.schema]
+    )
+    with ParquetWriter(parquet, rows.schema) as exact, CSVWriter(csv, spelt) as plain:
+        for batch in rows:
+            full = pyarrow.record_batch([_drop_empty(column) for column in batch.columns], schema=rows.schema)
+            exact.write_batch(full)
+            plain.write_batch(
+                pyarrow.record_batch([_spell_moment(column) for column in full.columns], schema=spelt)
+            )
+
+
+def remove_customers(folder: Path, customers: Iterable[str]) -> int:
+    """Take customers out of every week written to a folder; how many rows there were.
+
+    Each file is replaced whole. A folder that is not there holds nobody.
+    """
+    names = pyarrow.array(sorted(customers), pyarrow.string())
+    removed = 0
+    for name in CUSTOMER_TABLES:
+        for file in sorted(folder.glob(f"*/{name}.parquet")):
+            rows = read_table(file)
+            theirs = pyarrow.compute.is_in(rows["customer_id"], value_set=names)
+            count = pyarrow.compute.sum(theirs).as_py() or 0
+            if count:
+                kept = rows.filter(pyarrow.compute.invert(theirs)).to_reader()
+                with replace_file(file) as parquet, replace_file(file.with_suffix(".csv")) as csv:
+                    write_rows(kept, parquet, csv)
+            removed += count
+    return removed
+
+
+def _is_moment(kind: pyarrow.DataType) -> bool:
+    return bool(pyarrow.types.is_timestamp(kind))
+
+
+def _spell_moment(column: pyarrow.Array) -> pyarrow.Array:
+    """Moments as ISO 8601 texts."""
+    if not _is_moment(column.type):
+        return column
+    return pyarrow.compute.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+
+
+def _drop_empty(column: pyarrow.Array) -> pyarrow.Array:
+    if not pyarrow.types.is_string(column.type):
+        return column
+    return pyarrow.compute.if_else(pyarrow.compute.equal(column, ""), None, column)
