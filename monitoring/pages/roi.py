@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -15,9 +15,16 @@ from markupsafe import Markup
 from monitoring.charts import draw_forest
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.campaign_tables import (
+    NO_EFFECT,
+    tabulate_campaigns,
+    tabulate_kpis,
+    tabulate_segments,
+    write_gain,
+    write_interval,
+)
 from monitoring.pages.layout.campaign_views import Views, build_views
 from monitoring.pages.layout.campaigns import (
-    AGAINST_CONTROL_ONLY,
     NOT_MEASURED,
     Campaign,
     Effect,
@@ -26,11 +33,10 @@ from monitoring.pages.layout.campaigns import (
     read_campaigns,
 )
 from monitoring.pages.layout.retelling import name_arm, retell
-from monitoring.pages.layout.tables import Cell, Column, Figure, Table, build_table, embed_figure, write_exact
+from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
 from monitoring.pages.layout.words import MISSING, Words, mark, read_part
 
 OPEN_CAMPAIGNS = 3
-NO_EFFECT = Effect("", None, None)
 FOREST_CAPTION = mark(
     "The dot is the measured change against control, the line its {confidence} interval: the true effect "
     "may lie anywhere on it. A line that crosses zero means that the campaign may have added nothing. "
@@ -66,7 +72,7 @@ def render_roi(data: ReportData) -> Markup:
         words=words,
         sections=sections,
         alarms=[section for section in sections if section.campaign.verdict.tone == "alarm"],
-        overview=tabulate_campaigns(sections, words),
+        overview=tabulate_campaigns({one.anchor: one.campaign for one in sections}, words),
         forest=draw_overview(campaigns, words),
         together=tuple(tabulate_together(data)),
         programme=tuple(describe_programme(data)),
@@ -100,7 +106,7 @@ def write_headline(campaign: Campaign, words: Words) -> tuple[str, str]:
         return MISSING, words.close_sentence(words.explain(against, lead.reason or _(NOT_MEASURED)))
     figures = {
         "level": words.format_level(campaign.confidence),
-        "interval": _write_interval(effect, lead.kpi, words),
+        "interval": write_interval(effect, lead.kpi, words),
     }
     told = (
         _("{kpi} against control; {level} interval {interval}", kpi=lead.kpi.title, **figures)
@@ -112,7 +118,7 @@ def write_headline(campaign: Campaign, words: Words) -> tuple[str, str]:
             **figures,
         )
     )
-    return _write_gain(effect.absolute, lead.kpi, words), words.close_sentence(told)
+    return write_gain(effect.absolute, lead.kpi, words), words.close_sentence(told)
 
 
 def list_facts(campaign: Campaign, words: Words, *, timezone: str) -> Iterator[tuple[str, str]]:
@@ -134,65 +140,6 @@ def list_facts(campaign: Campaign, words: Words, *, timezone: str) -> Iterator[t
             yield words.explain(_("Cost"), name_arm(arm, words)), words.format_money(cost)
     if campaign.srm_p is not None and not campaign.checks:
         yield _("p-value of the planned split"), words.format_p_value(campaign.srm_p)
-
-
-def tabulate_kpis(campaign: Campaign, words: Words, *, name: str) -> Table:
-    """Every KPI in control and treatment side by side, or the reason there is none."""
-    _, several = words.gettext, len({effect.arm for m in campaign.measurements for effect in m.effects}) > 1
-    columns = (
-        Column("kpi", _("KPI")),
-        *((Column("arm", _("Group")),) if several else ()),
-        Column("control", _("Control"), kind="number"),
-        Column("treatment", _("Treatment"), kind="number"),
-        Column("absolute", _("Added"), kind="number"),
-        Column("interval", _head_interval(campaign, words), kind="phrase"),
-        Column("relative", _("Relative"), kind="number"),
-        Column("p_value", _("p-value"), kind="number"),
-        Column("reason", _("Remark"), kind="note"),
-    )
-    rows = (cells for m in campaign.measurements for cells in _list_kpi_cells(m, words))
-    return _build_table(rows, columns, name=name, title=_("KPIs of control and treatment"))
-
-
-def tabulate_segments(campaign: Campaign, words: Words, *, name: str) -> Table:
-    """The primary metric segment by segment."""
-    _ = words.gettext
-    columns = (
-        Column("segment", _("Segment")),
-        Column("customers", _("Customers"), kind="number"),
-        *((Column("arm", _("Group")),) if len(campaign.lead.effects) > 1 else ()),
-        Column("control", _("Control"), kind="number"),
-        Column("treatment", _("Treatment"), kind="number"),
-        Column("absolute", _("Added"), kind="number"),
-        Column("interval", _head_interval(campaign, words), kind="phrase"),
-        Column("reason", _("Remark"), kind="note"),
-    )
-    rows = (
-        cells
-        | {
-            "segment": Cell(result.segment_name, result.segment_name),
-            "customers": Cell(words.format_count(result.customers), write_exact(result.customers)),
-        }
-        for result in campaign.segments
-        for cells in _list_kpi_cells(result.measurement, words)
-    )
-    return _build_table(rows, columns, name=name, title=_("{kpi} by segment", kpi=campaign.lead.kpi.title))
-
-
-def tabulate_campaigns(sections: Sequence[Section], words: Words) -> Table:
-    """One row a campaign: the decision and the figure it rests on."""
-    _ = words.gettext
-    columns = (
-        Column("campaign", _("Campaign")),
-        Column("decision", _("Decision")),
-        Column("kpi", _("Decided on")),
-        Column("absolute", _("Added"), kind="number"),
-        Column("interval", _("Interval"), kind="phrase"),
-        Column("roi", _("ROI"), kind="number"),
-        Column("customers", _("Customers"), kind="number"),
-    )
-    rows = (_list_overview_cells(section.campaign, section.anchor, words) for section in sections)
-    return _build_table(rows, columns, name="campaigns", title=_("Campaigns and what to do with them"))
 
 
 def tabulate_together(data: ReportData) -> Iterator[Table]:
@@ -300,64 +247,6 @@ def explain_missing(data: ReportData) -> str:
         "no campaign with a control group has been measured, so there is no return to report"
     )
     return data.words.close_sentence(data.words.explain(nothing, reason))
-
-
-def _list_kpi_cells(measurement: Measurement, words: Words) -> Iterator[dict[str, Cell]]:
-    """The cells of a KPI, one set an arm; of a KPI without figures one set that gives the reason."""
-    kpi, reason = measurement.kpi, measurement.reason or ""
-    for effect in measurement.effects or (NO_EFFECT,):
-        levels = {"control": effect.control, "treatment": effect.treatment}
-        yield {
-            "kpi": Cell(kpi.title, kpi.name),
-            "arm": Cell(name_arm(effect.arm, words) or MISSING, effect.arm),
-            **{arm: Cell(words.format_value(v, kpi.unit), write_exact(v)) for arm, v in levels.items()},
-            "absolute": Cell(_write_gain(effect.absolute, kpi, words), write_exact(effect.absolute)),
-            "interval": Cell(_write_interval(effect, kpi, words), _write_exact_interval(effect)),
-            "relative": Cell(words.format_relative(effect.relative), write_exact(effect.relative)),
-            "p_value": Cell(words.format_p_value(effect.p_value), write_exact(effect.p_value)),
-            "reason": Cell(reason, reason),
-        }
-
-
-def _list_overview_cells(campaign: Campaign, anchor: str, words: Words) -> dict[str, Cell]:
-    lead = next(_list_kpi_cells(campaign.lead, words))
-    returned = next(_list_kpi_cells(campaign.find("roi"), words))
-    total = sum(campaign.customers.values()) or None
-    return lead | {
-        "campaign": Cell(campaign.name, campaign.name, href=f"#{anchor}"),
-        "decision": Cell(campaign.verdict.word, campaign.verdict.word, tone=campaign.verdict.tone),
-        "roi": returned["absolute"],
-        "customers": Cell(words.format_count(total), write_exact(total)),
-    }
-
-
-def _build_table(
-    rows: Iterable[dict[str, Cell]], columns: tuple[Column, ...], *, name: str, title: str
-) -> Table:
-    return Table(name, title, columns, tuple(tuple(row[c.source] for c in columns) for row in rows))
-
-
-def _write_gain(value: float | None, kpi: Kpi, words: Words) -> str:
-    """A difference to control; for a KPI that exists only against control, the figure itself."""
-    if value is None or kpi.name not in AGAINST_CONTROL_ONLY or kpi.unit == "ratio":
-        return words.format_change(value, kpi.unit)
-    return words.gettext(AGAINST_CONTROL_ONLY[kpi.name], amount=words.format_value(value, kpi.unit))
-
-
-def _write_interval(effect: Effect, kpi: Kpi, words: Words) -> str:
-    if kpi.name not in AGAINST_CONTROL_ONLY or kpi.unit == "ratio":
-        return words.format_change_interval(effect.low, effect.high, kpi.unit)
-    return words.format_interval(effect.low, effect.high, partial(words.format_value, unit=kpi.unit))
-
-
-def _write_exact_interval(effect: Effect) -> str:
-    if effect.low is None and effect.high is None:
-        return ""
-    return f"{write_exact(effect.low)}..{write_exact(effect.high)}"
-
-
-def _head_interval(campaign: Campaign, words: Words) -> str:
-    return words.gettext("{level} interval", level=words.format_level(campaign.confidence))
 
 
 def _label(name: str, effect: Effect, measurement: Measurement, words: Words) -> str:
