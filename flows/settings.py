@@ -46,6 +46,7 @@ from monitoring.experiments.holdout import HoldoutSettings
 from monitoring.experiments.planning import ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
+from monitoring.playbook import Play, check_sections
 from tasks.destinations import Export
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
@@ -82,10 +83,11 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the report site is called, and which maps of the customers it draws."""
+    """`[report]`: what the site is called, the maps it draws, and how small a group it still shows figures of."""
 
     title: str = "Segmentwerk"
     maps: tuple[MapMethod, ...] = ("pca",)
+    smallest_group: int = Field(default=10, ge=1)
 
 
 class SegmentSettings(Section):
@@ -131,6 +133,7 @@ class Settings(BaseSettings):
     holdout: HoldoutSettings = HoldoutSettings()
     report: ReportSettings = ReportSettings()
     segments: SegmentSettings = SegmentSettings()
+    playbook: dict[str, Play] = {}
     campaigns: tuple[PlannedCampaign, ...] = ()
     campaigns_file: str | None = None
     exports: tuple[Export, ...] = ()
@@ -164,6 +167,11 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"two sources are called '{twice[0]}'; each needs a name of its own")
         return sources
+
+    @field_validator("playbook", mode="before")
+    @classmethod
+    def _named_sections(cls, playbook: Any) -> Any:
+        return check_sections(playbook)
 
     def shop_rules(self, *, secret: bytes | None = None) -> ShopRules:
         """What holds for every source. Without a `secret` it is the shop's own, made here where there is none."""

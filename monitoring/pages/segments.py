@@ -12,13 +12,18 @@ from markupsafe import Markup
 from monitoring.charts import name_factor
 from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.campaigns import read_campaigns
+from monitoring.pages.layout.evidence import Evidence, list_evidence
 from monitoring.pages.layout.migration import Movement, read_movement
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
+from monitoring.pages.layout.tenures import list_tenures
+from monitoring.pages.layout.trend import Trend, read_trend
 from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
 from monitoring.pages.layout.words import (
     MISSING,
     close_sentence,
     format_count,
+    format_date,
     format_money,
     format_number,
     format_plural,
@@ -28,6 +33,7 @@ from monitoring.pages.layout.words import (
     join_words,
     read_part,
 )
+from monitoring.playbook import find_play, list_strangers
 from monitoring.segment_charts import (
     HEATMAP_FACTORS,
     choose_colours,
@@ -48,15 +54,23 @@ MAP_CAPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One segment at a glance."""
+    """One segment at a glance.
+
+    Attributes:
+        plays: what the owner wants done: what it is, and how it is called.
+        evidence: what campaigns have done here. With neither, nothing has been tested.
+    """
 
     name: str
     colour: str
     size: str
+    trend: Trend
     share: str
     value: str
     reasons: tuple[tuple[str, str], ...]
     rule: str
+    plays: tuple[tuple[str, str], ...]
+    evidence: tuple[Evidence, ...]
     lineage: str
 
 
@@ -65,6 +79,8 @@ def render_segments(data: ReportData) -> Markup:
     return render_template(
         "segments.html",
         cards=list_cards(data),
+        hidden=explain_hidden(data),
+        strangers=name_strangers(data),
         figures=draw_figures(data),
         maps=draw_maps(data),
         sizes=tabulate_sizes(data),
@@ -74,6 +90,7 @@ def render_segments(data: ReportData) -> Markup:
         fits=tabulate_silhouettes(data.silhouettes),
         levels=tabulate_levels(data.levels),
         facts=list_model_facts(data),
+        tenure=explain_tenure(data),
         chosen=explain_choice(data),
         candidates=tabulate_candidates(data.candidates, algorithms=data.algorithms),
         missing=explain_missing(data),
@@ -86,31 +103,61 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
         return ()
     ordered = _order_segments(data.profiles)
     colours = _colour_segments(data.profiles)
+    campaigns = read_campaigns(data.summary)
     return tuple(
         Card(
             name=str(row["segment_name"]),
             colour=colours[row["segment_name"]],
-            size=format_count(row["size"]),
+            size=_show_size(row, data.smallest_group),
+            trend=read_trend(data.sizes, segment_id=row["segment_id"], as_of=data.as_of),
             share=format_share(row["share"]),
             value=format_money(row["value"], data.currency),
             reasons=tuple((name_factor(factor), str(effect)) for factor, effect in row["reasons"]),
             rule="" if format_text(row["rule"]) == MISSING else str(row["rule"]),
+            plays=_list_plays(data, int(row["segment_id"]), str(row["segment_name"])),
+            evidence=list_evidence(campaigns, segment_id=int(row["segment_id"]), currency=data.currency),
             lineage="" if format_text(row["lineage"]) == MISSING else str(row["lineage"]),
         )
         for row in ordered.to_dict("records")
     )
 
 
+def explain_hidden(data: ReportData) -> str:
+    """Why cards lack figures; nothing where none does."""
+    marks = set(data.profiles["hidden"]) if "hidden" in data.profiles else set()
+    if not marks - {""}:
+        return ""
+    few = f"Of groups of fewer than {data.smallest_group} people no figures are shown."
+    beside = " So that their size does not follow by subtraction, the next smallest are shown without theirs."
+    return few + (beside if "beside" in marks else "")
+
+
+def name_strangers(data: ReportData) -> str:
+    """Which sections of the playbook mean no segment; nothing where each does."""
+    if data.profiles.empty:
+        return ""
+    segments = zip(
+        data.profiles["segment_id"].astype(int), data.profiles["segment_name"].astype(str), strict=True
+    )
+    strangers = list_strangers(data.playbook, segments)
+    if not strangers:
+        return ""
+    named = join_words((f"“{name}”" for name in strangers), limit=8)
+    return f"The playbook also speaks of {named}, which no segment is now."
+
+
 def draw_figures(data: ReportData) -> dict[str, Figure]:
     """The figures there is data for, by name."""
     figures: dict[str, Figure] = {}
-    if len(data.profiles):
+    sized = data.profiles.dropna(subset=["size"]) if len(data.profiles) else data.profiles
+    if len(sized):
         figures["sizes"] = embed_figure(
-            draw_segment_sizes(_order_segments(data.profiles), currency=data.currency),
+            draw_segment_sizes(_order_segments(sized), currency=data.currency),
             name="sizes",
             caption="Each segment's share of all customers, and of the revenue of the last 180 days. A "
             "revenue bar longer than the customer bar marks a segment that carries more than its "
-            "number.",
+            "number."
+            + (" Revenue is that of the segments shown." if len(sized) < len(data.profiles) else ""),
         )
     if len(data.heatmap):
         factors = len(data.heatmap.columns)
@@ -168,10 +215,17 @@ def tabulate_sizes(data: ReportData) -> Table:
     frame = _order_segments(data.profiles) if len(data.profiles) else data.profiles
     if len(frame):
         revenue = frame["size"].astype(float) * frame["value"].astype(float)
-        frame = frame.assign(revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None)
+        shown = [_show_size(row, data.smallest_group) for row in frame.to_dict("records")]
+        counts = [told if pd.isna(count) else count for told, count in zip(shown, frame["size"], strict=True)]
+        frame = frame.assign(
+            size=pd.Series(counts, frame.index, dtype=object),
+            revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None,
+        )
     columns = (
         Column("segment_name", "Segment"),
-        Column("size", "Customers", format_count, kind="number"),
+        Column(
+            "size", "Customers", lambda one: one if isinstance(one, str) else format_count(one), kind="number"
+        ),
         Column("share", "Share of customers", format_share, kind="number"),
         Column("value", "Revenue each", lambda value: format_money(value, data.currency), kind="number"),
         Column("revenue_share", "Share of revenue", format_share, kind="number"),
@@ -251,22 +305,23 @@ def tabulate_heatmap(heatmap: pd.DataFrame) -> Table:
 
 
 def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
-    """What can be said about the model trained this week: a name, a figure, what it means."""
-    training = read_part(data.summary, "training")
+    """What can be said about the model in use, or the one trained this week: a name, a figure, what it means."""
+    training = data.champion or read_part(data.summary, "training")
     promotion = read_part(data.summary, "promotion")
     if not training.get("algorithm"):
         return ()
     champion = format_text(promotion.get("champion_version"))
+    since = _find_since(data)
     return (
         (
             "In use",
             MISSING if champion == MISSING else f"Version {champion}",
-            _name_decision(promotion.get("decision")),
+            f"since {format_date(since)}" if since is not None else _name_decision(promotion.get("decision")),
         ),
         (
             "Algorithm",
             _name_algorithm(training["algorithm"], data.algorithms),
-            "of the model trained this week",
+            "of the model in use" if data.champion else "of the model trained this week",
         ),
         (
             "Stability",
@@ -284,6 +339,29 @@ def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
             "−1 to 1: how much closer to one's own segment",
         ),
         ("In no segment", format_share(training.get("outlier_share")), "customers unlike any group"),
+    )
+
+
+def explain_tenure(data: ReportData) -> str:
+    """Since when the model has been in use and why it was chosen then; nothing where that is not on record."""
+    since = _find_since(data)
+    if since is None:
+        return ""
+    version = read_part(data.summary, "promotion")["champion_version"]
+    name = ""
+    if data.champion:
+        algorithm = _name_algorithm(data.champion["algorithm"], data.algorithms)
+        name = f", {algorithm} with {format_plural(data.champion.get('segments'), 'segment')},"
+    opening = f"Version {version}{name} has been in use since {format_date(since)}."
+    decision = data.promotions[data.promotions["decided_at"] == since].iloc[-1]
+    if str(decision["as_of"]) == str(data.as_of):
+        return opening  # the week's own choice, which is told anyway
+    reasons = decision["reasons"]
+    told = "; ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else format_text(reasons)
+    return (
+        f"{opening} It was chosen then because: {close_sentence(told)}"
+        if told not in ("", MISSING)
+        else opening
     )
 
 
@@ -364,6 +442,28 @@ def _colour_names(data: ReportData, segment_names: pd.Series) -> Mapping[str, st
     known = _colour_segments(data.profiles) if len(data.profiles) else {}
     names = segment_names.value_counts().index
     return known | {name: colour for name, colour in choose_colours(list(names)).items() if name not in known}
+
+
+def _show_size(row: Mapping[Any, Any], smallest: int) -> str:
+    """A segment's customers, or why they are not told."""
+    told = {"small": f"fewer than {smallest}", "beside": "not shown"}
+    return told.get(row.get("hidden", ""), format_count(row["size"]))
+
+
+def _list_plays(data: ReportData, segment_id: int, name: str) -> tuple[tuple[str, str], ...]:
+    play = find_play(data.playbook, segment_id=segment_id, name=name)
+    if play is None:
+        return ()
+    said = (("Message", play.message), ("Channel", play.channel), ("Offer", play.offer))
+    return tuple((label, text) for label, text in said if text)
+
+
+def _find_since(data: ReportData) -> Any:
+    """When the model in use was put there, the last time; None where that is not on record."""
+    tenures = list_tenures(data.promotions)
+    version = str(read_part(data.summary, "promotion").get("champion_version"))
+    current = tenures.loc[tenures["version"].astype(str) == version, "since"]
+    return None if current.empty else current.iloc[0]
 
 
 def _name_algorithm(algorithm: Any, known: Mapping[str, str]) -> str:

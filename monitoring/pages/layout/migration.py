@@ -61,7 +61,7 @@ def read_movement(data: ReportData, *, colours: Mapping[str, str]) -> Movement |
         opening=sum_up(told, model_changed=model_changed),
         sentences=tuple(told["sentences"]),
         figure=embed_figure(
-            figure, name="migration", caption=f"{CAPTION} {CAUSES}" if model_changed else CAPTION
+            figure, name="migration", caption=_write_caption(data, model_changed=model_changed)
         ),
         matrix=tabulate_matrix(data.migration, order=tuple(colours)),
         streams=tabulate_streams(data.migration, model_changed=model_changed),
@@ -72,13 +72,18 @@ def sum_up(told: Mapping[str, Any], *, model_changed: bool) -> str:
     """How many of the customers of both weeks moved, and how many came and went."""
     since = f"the week to {format_date(told['previous_as_of'])}"
     came = f"{format_count(told['joined'])} joined and {format_count(told['left'])} left."
-    if not told["common"]:
+    if None in (told["joined"], told["left"]):
+        came = "So few joined or left that their number is not shown."
+    if told["common"] == 0:
         return f"No customer of {since} is still there. {came}"
-    people = format_plural(told["common"], "customer")
-    opening = f"Of {people} known since {since}, {format_share(told['moved'])} are in another segment now."
+    people = "the customers" if told["common"] is None else format_plural(told["common"], "customer")
+    moved, by_customers, by_model = (
+        "some" if told[name] is None else format_share(told[name])
+        for name in ("moved", "moved_by_customers", "moved_by_model")
+    )
+    opening = f"Of {people} known since {since}, {moved} are in another segment now."
     causes = (
-        f" What they did moved {format_share(told['moved_by_customers'])}, the new model "
-        f"{format_share(told['moved_by_model'])}; whom both moved counts for both."
+        f" What they did moved {by_customers}, the new model {by_model}; whom both moved counts for both."
     )
     return f"{opening}{causes if model_changed else ''} {came}"
 
@@ -121,6 +126,16 @@ def tabulate_streams(flows: pd.DataFrame, *, model_changed: bool) -> Table:
     ]
     shown = columns if model_changed else [column for column in columns if column.source != STAGES[1]]
     return build_table(named, shown, name="migration_streams", title="Every stream, the largest first")
+
+
+def _write_caption(data: ReportData, *, model_changed: bool) -> str:
+    parts = [CAPTION, CAUSES if model_changed else ""]
+    if data.smallest_group > 1:
+        parts.append(
+            f"Streams of fewer than {data.smallest_group} customers are left out, and those of segments whose size "
+            "is not shown."
+        )
+    return " ".join(part for part in parts if part)
 
 
 def _show_some(customers: Any) -> str:

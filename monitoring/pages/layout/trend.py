@@ -1,0 +1,73 @@
+"""How a segment's size has gone, week by week: against the week before in words, and as a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from monitoring.pages.layout.words import format_count, format_date
+
+WIDTH, HEIGHT, EDGE = 120, 28, 2
+FEWEST = 3  # two points are a straight line
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The change in words, and the line: its points in a picture of WIDTH by HEIGHT, and what it shows in words.
+
+    Either is empty where too little is known.
+    """
+
+    change: str = ""
+    points: str = ""
+    label: str = ""
+
+
+def read_trend(sizes: pd.DataFrame, *, segment_id: int, as_of: Any) -> Trend:
+    """One segment's trend up to a day.
+
+    Args:
+        sizes: as_of, segment_id, customers, every week there is; a missing count is one that is not shown.
+    """
+    if sizes.empty:
+        return Trend()
+    days = sizes["as_of"].astype(str).str[:10]
+    week = str(as_of)
+    weeks = sorted(day for day in days.unique() if day <= week)
+    ours = sizes[sizes["segment_id"] == segment_id]
+    counts = pd.Series(ours["customers"].to_numpy(dtype=float), days[ours.index]).reindex(weeks)
+    if week not in counts.index or pd.isna(counts[week]):
+        return Trend()
+    known = counts.dropna()
+    drawn = len(known) >= FEWEST
+    return Trend(
+        _tell_change(counts, known),
+        _place_points(counts) if drawn else "",
+        f"Customers week by week since {format_date(known.index[0])}: {', '.join(map(format_count, known))}"
+        if drawn
+        else "",
+    )
+
+
+def _tell_change(counts: pd.Series, known: pd.Series) -> str:
+    """Against the week before; a segment that week did not have is new, and one that is not shown is not compared."""
+    if len(counts) < 2 or pd.isna(counts.iloc[-2]):
+        return ""
+    difference = known.iloc[-1] - counts.iloc[-2]
+    if not difference:
+        return "as the week before"
+    return f"{format_count(abs(difference))} {'more' if difference > 0 else 'fewer'} than the week before"
+
+
+def _place_points(counts: pd.Series) -> str:
+    """A point a week that is known, from zero at the foot to the largest count at the head."""
+    step = (WIDTH - 2 * EDGE) / (len(counts) - 1)
+    room = (HEIGHT - 2 * EDGE) / (counts.max() or 1.0)
+    places = (
+        (EDGE + place * step, HEIGHT - EDGE - count * room)
+        for place, count in enumerate(counts)
+        if pd.notna(count)
+    )
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
