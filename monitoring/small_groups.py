@@ -1,7 +1,7 @@
 """Which groups of people are too small to be shown, and which others must be hidden with them.
 
-Primary and secondary cell suppression as in Hundepool et al. (2012), Statistical Disclosure Control, chapter 5: a group
-of fewer people than the threshold is *small*, and no figure of it is shown. Groups that add up to a known total give a
+Primary and secondary cell suppression, as in Hundepool et al. (2012), Statistical Disclosure Control: a group of
+fewer people than the threshold is *small*, and no figure of it is shown. Groups that add up to a known total give a
 single small one away by subtraction, so the next smallest of the line are hidden *beside* it, until at least half the
 sizes a small one can have remain possible. Only the size of those beside is hidden, and what their size follows from.
 """

@@ -33,11 +33,11 @@ def read_trend(sizes: pd.DataFrame, *, segment_id: int, as_of: Any) -> Trend:
     """
     if sizes.empty:
         return Trend()
-    days = sizes["as_of"].astype(str).str[:10]
+    days = sizes["as_of"].astype(str).str[:10].to_numpy()
     week = str(as_of)
-    weeks = sorted(day for day in days.unique() if day <= week)
-    ours = sizes[sizes["segment_id"] == segment_id]
-    counts = pd.Series(ours["customers"].to_numpy(dtype=float), days[ours.index]).reindex(weeks)
+    ours = (sizes["segment_id"] == segment_id).to_numpy()
+    counts = pd.Series(sizes["customers"].to_numpy(dtype=float)[ours], days[ours])
+    counts = counts.reindex(sorted({day for day in days if day <= week}))
     if week not in counts.index or pd.isna(counts[week]):
         return Trend()
     known = counts.dropna()
