@@ -7,7 +7,7 @@ people and are left alone; so are the run's summary and the lake: this is about 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from monitoring.small_groups import hide_small, is_small, mark_small
 
 PROFILE_FIGURES = ("value", "rule")
 # A promotion's reasons give the sizes of a model's smallest segment and of those in none.
-_TOLD_SHARE = re.compile(r"(smallest segment(?: holds)?|customers in no segment:) [\d.,]+\s?%")
+_TOLD_SHARE = re.compile(r"(smallest segment(?: holds)?|customers in no segment:) ([\d.]+)\s?%")
 
 
 def suppress_small_groups(data: ReportData, *, smallest: int) -> ReportData:
@@ -50,7 +50,9 @@ def suppress_small_groups(data: ReportData, *, smallest: int) -> ReportData:
         champion=_hide_training(data.champion, customers, hidden=hidden, smallest=smallest),
         candidates=_hide_candidates(data.candidates, customers, hidden=hidden, smallest=smallest),
         history=_hide_column(data.history, "customers", smallest=smallest),
-        promotions=_hide_reasons(data.promotions, "reasons"),
+        promotions=_hide_reasons(
+            data.promotions, "reasons", hide=_choose_shares(customers, hidden, smallest=smallest)
+        ),
     )
 
 
@@ -104,7 +106,7 @@ def _hide_candidates(
 ) -> pd.DataFrame:
     if candidates.empty:
         return candidates
-    shown = _hide_reasons(candidates, "reason")
+    shown = _hide_reasons(candidates, "reason", hide=_choose_shares(customers, hidden, smallest=smallest))
     for column in ("outlier_share", "smallest_share"):
         people = (shown[column].astype(float) * (customers or 0)).round()
         few = (people > 0) & (people < smallest)
@@ -118,18 +120,30 @@ def _hide_column(frame: pd.DataFrame, column: str, *, smallest: int) -> pd.DataF
     return frame.assign(**{column: frame[column].mask((frame[column] > 0) & (frame[column] < smallest))})
 
 
-def _hide_reasons(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+def _choose_shares(
+    customers: float | None, hidden: pd.DataFrame, *, smallest: int
+) -> Callable[[float], bool]:
+    """Which shares of all customers are not told: those of a few, and all where a segment is hidden."""
+    return lambda share: bool(len(hidden)) or is_small(round(share * (customers or 0)), smallest=smallest)
+
+
+def _hide_reasons(frame: pd.DataFrame, column: str, *, hide: Callable[[float], bool]) -> pd.DataFrame:
     if frame.empty or column not in frame:
         return frame
-    told = [_hide_told(reasons) for reasons in frame[column]]
+    told = [_hide_told(reasons, hide=hide) for reasons in frame[column]]
     return frame.assign(**{column: pd.Series(told, index=frame.index, dtype=object)})
 
 
-def _hide_told(reasons: Any) -> Any:
+def _hide_told(reasons: Any, *, hide: Callable[[float], bool]) -> Any:
     """Reasons without the shares that tell how large a group is."""
     if isinstance(reasons, str):
-        return _TOLD_SHARE.sub(r"\1 a share that is not shown", reasons)
-    return [_hide_told(reason) for reason in reasons] if isinstance(reasons, list | tuple) else reasons
+        return _TOLD_SHARE.sub(
+            lambda told: f"{told[1]} a share that is not shown" if hide(float(told[2]) / 100) else told[0],
+            reasons,
+        )
+    if isinstance(reasons, list | tuple):
+        return [_hide_told(reason, hide=hide) for reason in reasons]
+    return reasons
 
 
 def _hide_summary(
@@ -143,7 +157,8 @@ def _hide_summary(
         shown["training"] = _hide_training(shown["training"], customers, hidden=hidden, smallest=smallest)
     if isinstance(shown.get("promotion"), Mapping):
         told = shown["promotion"]
-        shown["promotion"] = told | {"reasons": _hide_told(list(told.get("reasons") or ()))}
+        hide = _choose_shares(customers, hidden, smallest=smallest)
+        shown["promotion"] = told | {"reasons": _hide_told(list(told.get("reasons") or ()), hide=hide)}
         shown["promotion"].pop("gates", None)
     if isinstance(shown.get("migration"), Mapping):
         shown["migration"] = suppress_movement(
@@ -158,7 +173,10 @@ def _hide_training(
 ) -> dict[str, Any]:
     """Without the share of those in no segment where it is that of a few, or of a segment that is hidden."""
     share = training.get("outlier_share")
+    hide = _choose_shares(customers, hidden, smallest=smallest)
     few = share is not None and is_small(round(share * (customers or 0)), smallest=smallest)
     outliers = len(hidden) and bool(fits_none(hidden["segment_id"]).any())
-    shown = {name: _hide_told(value) if name == "reason" else value for name, value in training.items()}
+    shown = {
+        name: _hide_told(value, hide=hide) if name == "reason" else value for name, value in training.items()
+    }
     return shown | ({"outlier_share": None} if few or outliers else {})

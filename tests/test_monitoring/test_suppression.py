@@ -339,6 +339,19 @@ def test_the_size_of_those_in_no_segment_is_told_nowhere() -> None:
     assert "stability 0.950" in pages["segments.html"].text
 
 
+def test_shares_of_many_are_told_in_reasons() -> None:
+    reasons = [
+        "the smallest segment holds 2.00 % (at least 1.00 %)",
+        "customers in no segment: 0.10 % (at most 25.00 %)",
+    ]
+    week = make_week(100)
+    week = replace(week, summary=week.summary | {"promotion": {"decision": "keep", "reasons": reasons}})
+    assert suppress_small_groups(week, smallest=10).summary["promotion"]["reasons"] == [
+        reasons[0],
+        "customers in no segment: a share that is not shown (at most 25.00 %)",
+    ]
+
+
 def test_what_is_given_is_left_as_it_was() -> None:
     week = make_week(9)
     before = week.profiles.copy()
