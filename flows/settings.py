@@ -46,6 +46,7 @@ from monitoring.experiments.holdout import HoldoutSettings
 from monitoring.experiments.planning import ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
+from monitoring.pages.layout.catalogues import find_locale
 from monitoring.playbook import Play, check_sections
 from tasks.destinations import Export
 from tasks.engines import EngineSettings
@@ -83,11 +84,18 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the site is called, the maps it draws, and how small a group it still shows figures of."""
+    """`[report]`: the site's name, language and maps, and how small a group it still shows figures of."""
 
     title: str = "Segmentwerk"
+    language: str = "en"
     maps: tuple[MapMethod, ...] = ("pca",)
     smallest_group: int = Field(default=10, ge=1)
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, language: str) -> str:
+        find_locale(language)
+        return language
 
 
 class SegmentSettings(Section):

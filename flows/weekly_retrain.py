@@ -136,7 +136,8 @@ def weekly_retrain(
                 lake, summary, factors, scored, challenger, drift,
                 migration=migration, segmenter=promotion.segmenter, maps=settings.report.maps,
                 playbook=settings.playbook, smallest_group=settings.report.smallest_group,
-                title=settings.report.title, currency=settings.currency, timezone=settings.timezone,
+                title=settings.report.title, language=settings.report.language,
+                currency=settings.currency, timezone=settings.timezone,
                 folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
             summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}

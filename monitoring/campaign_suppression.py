@@ -40,7 +40,7 @@ def suppress_campaigns(summary: Mapping[str, Any], *, timezone: str, smallest: i
 def _suppress(entry: Mapping[str, Any], *, smallest: int) -> dict[str, Any]:
     few = [arm for arm, count in _read_customers(entry).items() if is_small(count, smallest=smallest)]
     if few:
-        return _withhold(entry, f"fewer than {smallest} people are in {' and in '.join(few)}")
+        return _withhold(entry, f"fewer than {smallest} people are in {', '.join(few)}")
     return _suppress_segments(entry, smallest=smallest)
 
 

@@ -3,11 +3,15 @@
 Backgrounds are transparent and the mid-tone palette reads on white and on near-black, so a page may tint text
 and grid for light, dark or print without touching the data. Every name is escaped: Plotly reads a little HTML
 in labels.
+
+A page makes a table of each figure. A trace's `meta` heads the columns, by the arrays they come from (`customdata.1`
+is the second field of each entry); the layout's says what the places 0, 1, … of an axis are called. A trace with
+`hoverinfo="skip"` is drawn for the eye alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from textwrap import wrap
 from typing import Any
@@ -23,12 +27,18 @@ DRIFT_FACTORS = 15
 _KINDS = {"unknown": "without a value: ", "kpi": "", "source": "events of "}
 
 
-def draw_forest(effects: pd.DataFrame) -> go.Figure:
+def write_change(value: float, decimals: int = 1) -> str:
+    """A relative change in percent, with its sign, as English writes it."""
+    return f"{100 * value:+.{decimals}f} %".replace("-", "−")
+
+
+def draw_forest(effects: pd.DataFrame, *, write: Callable[[float, int], str] = write_change) -> go.Figure:
     """One row an effect: the estimate a dot, its interval a line, no effect the upright line at zero.
 
     Args:
         effects: label, estimate, low, high (relative change, 0.1 = 10 %), tone (`good`, `bad`, or anything
             else for neither). An open end of an interval is null: the line then runs to the figure's edge.
+        write: a relative change with so many decimals, in the reader's language.
     """
     drawn = effects.iloc[::-1].reset_index(drop=True)
     known = drawn[["estimate", "low", "high"]].to_numpy(dtype=float)
@@ -53,15 +63,18 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
             y=list(range(len(drawn))),
             mode="markers",
             marker={"color": colours, "size": 12},
-            customdata=np.column_stack([(low * 100).round(1), (high * 100).round(1)]),
-            hovertemplate="%{x:+.1f} % (%{customdata[0]:+.1f} % to %{customdata[1]:+.1f} %)<extra></extra>",
+            customdata=[
+                [*_round_ends(low, high), _tell_effect(mean, low, high, write)] for mean, low, high in known
+            ],
+            hovertemplate="%{customdata[2]}<extra></extra>",
+            meta={"y": "Name", "x": "Change (%)", "customdata.0": "From (%)", "customdata.1": "To (%)"},
         )
     )
-    figure = frame_figure(traces, height=70 + 64 * len(drawn))
+    figure = frame_figure(traces, height=70 + 64 * len(drawn), places={"y": drawn["label"]})
     ticks = _choose_ticks(float(low.min() * 100), float(high.max() * 100))
     figure.update_xaxes(
         tickvals=ticks,
-        ticktext=[f"{tick:+g} %".replace("-", "−") if tick else "0" for tick in ticks],
+        ticktext=[write(tick / 100, len(f"{tick:g}".partition(".")[2])) if tick else "0" for tick in ticks],
         tickangle=0,
         zeroline=True,
         zerolinewidth=2,
@@ -69,9 +82,8 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(visible=False, range=[-0.5, len(drawn) - 0.1])
     # Names stand above their lines, not beside them: on a phone the lines then have the whole width.
     for place, (name, estimate) in enumerate(zip(drawn["label"], known[:, 0], strict=True)):
-        value = f"{estimate * 100:+.1f} %".replace("-", "−")
         figure.add_annotation(
-            text=f"{wrap_label(name, 40)} <b>{value}</b>",
+            text=f"{wrap_label(name, 40)} <b>{write(estimate, 1)}</b>",
             x=0,
             xref="paper",
             xanchor="left",
@@ -81,6 +93,16 @@ def draw_forest(effects: pd.DataFrame) -> go.Figure:
             showarrow=False,
         )
     return figure
+
+
+def _round_ends(*ends: float) -> list[float | None]:
+    """In per cent; an open end is null."""
+    return [None if np.isnan(end) else round(100 * end, 2) for end in ends]
+
+
+def _tell_effect(estimate: float, low: float, high: float, write: Callable[[float, int], str]) -> str:
+    ends = (open_end if np.isnan(end) else write(end, 1) for end, open_end in ((low, "−∞"), (high, "∞")))
+    return f"{write(estimate, 1)} ({' … '.join(ends)})"
 
 
 def draw_drift_scores(drift: pd.DataFrame) -> go.Figure:
@@ -104,12 +126,12 @@ def draw_drift_scores(drift: pd.DataFrame) -> go.Figure:
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{x:.2f} times the limit<extra></extra>",
+        meta={"y": "Name", "x": "Times the alarm limit"},
     )
-    figure = frame_figure([trace], height=70 + 28 * len(drawn))
+    names = [name_factor(column) for column in drawn["column"]]
+    figure = frame_figure([trace], height=70 + 28 * len(drawn), places={"y": names})
     figure.update_xaxes(title="times the alarm limit", rangemode="tozero", nticks=6)
-    figure.update_yaxes(
-        tickvals=places, ticktext=[wrap_label(name_factor(c), 28) for c in drawn["column"]], showgrid=False
-    )
+    figure.update_yaxes(tickvals=places, ticktext=[wrap_label(name, 28) for name in names], showgrid=False)
     figure.add_vline(x=1, line={"color": BAD, "width": 2, "dash": "dot"})
     return figure.update_layout(margin={"l": 8, "r": 44, "t": 8, "b": 8})
 
@@ -145,12 +167,22 @@ def wrap_label(text: str, width: int = LABEL_WIDTH) -> str:
     return "<br>".join(escape(line, quote=False) for line in lines)
 
 
-def frame_figure(traces: Sequence[Any], *, height: int) -> go.Figure:
-    """A figure in the house style: no template, no background, nothing that traps a scrolling finger."""
+def frame_figure(
+    traces: Sequence[Any], *, height: int, places: Mapping[str, Iterable[str]] | None = None
+) -> go.Figure:
+    """A figure in the house style: no template, no background, nothing that traps a scrolling finger.
+
+    Args:
+        places: what stands at 0, 1, … of an axis (`x`, `y`), in full.
+    """
+    named = {
+        axis: [escape(str(name), quote=False) for name in names] for axis, names in (places or {}).items()
+    }
     figure = go.Figure(
         data=list(traces),
         layout={
             "template": "none",
+            "meta": named,
             "height": height,
             "showlegend": False,
             "dragmode": False,

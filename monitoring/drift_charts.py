@@ -33,6 +33,7 @@ def draw_timeline(timeline: pd.DataFrame) -> go.Figure:
         line={"color": USUAL, "width": 1},
         marker={"color": colours, "size": [6] * (len(drawn) - 1) + [12]},
         hovertemplate="week to %{x|%-d %b %Y}: %{y:.1f} times the usual<extra></extra>",
+        meta={"x": "Week to", "y": "Times the usual change"},
     )
     figure = frame_figure([trace], height=260)
     for name, lift in (("watch", -6), ("retrain", 6)):
@@ -65,16 +66,18 @@ def draw_then_and_now(distributions: pd.DataFrame) -> go.Figure:
             counted, _edges = np.histogram(own[column].dropna(), bins=edges)
             figure.add_trace(
                 go.Scatter(
-                    x=np.repeat(edges, 2)[1:-1].round(4),
-                    y=np.repeat(counted, 2),
+                    x=edges.round(4),
+                    y=[*counted.tolist(), 0],
+                    text=wrap_label(name_factor(name), 80),
                     mode="lines",
                     fill="tozeroy",
-                    line={"color": colour, "width": 2},
+                    line={"color": colour, "width": 2, "shape": "hv"},
                     opacity=0.7,
                     name=words,
                     legendgroup=words,
                     showlegend=row == 1,
                     hovertemplate=f"{words}: %{{y:.0f}} % of customers about %{{x:.3g}}<extra></extra>",
+                    meta={"text": "Factor", "name": "When", "x": "From", "y": "Customers (%)"},
                 ),
                 row=row,
                 col=1,

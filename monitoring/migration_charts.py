@@ -61,10 +61,14 @@ def draw_migration(
     gap = LINE * max((label.count("<br>") + 1 for label in labels), default=1)
     height = max(Counter(stage for stage, _ in sizes).values(), default=0) * (LEAST + gap)
     places = {node: place for place, node in enumerate(sizes)}
+    middle = [f"{later}, by the old model", f"{later}, by the new model"] if model_changed else [later]
+    headings = [earlier, *middle]
+    steps = [escape(f"{origin} → {goal}", quote=False) for origin, goal in pairwise(headings)]
     trace = go.Sankey(
         arrangement="fixed",
         node={
             "label": labels,
+            "customdata": [escape(_name_node(node), quote=False) for node in sizes],
             "x": [_keep_inside(stage / (len(stages) - 1)) for stage, _ in sizes],
             "y": [_keep_inside(middle) for middle in _stack_nodes(sizes, gap=gap / max(height, 1))],
             "color": [known.get(name or "", GREY) for _, name in sizes],
@@ -77,6 +81,7 @@ def draw_migration(
             "source": [places[stage, origin] for stage, origin, _ in streams],
             "target": [places[stage + 1, goal] for stage, _, goal in streams],
             "value": list(streams.values()),
+            "label": [steps[stage] for stage, *_ in streams],
             "color": [
                 soften_colour(known.get(origin or "", GREY), opacity=STAYED if origin == goal else MOVED)
                 for _, origin, goal in streams
@@ -84,11 +89,16 @@ def draw_migration(
             "customdata": [_tell_stream(*stream, customers) for stream, customers in streams.items()],
             "hovertemplate": "%{customdata}<extra></extra>",
         },
+        meta={
+            "link.label": "Weeks",
+            "link.source": "From",
+            "link.target": "To",
+            "link.value": "Customers",
+        },
     )
     figure = frame_figure([trace], height=HEAD + height + FOOT)
     figure.update_layout(margin={"t": HEAD, "b": FOOT})
-    middle = [f"{later}, by the old model", f"{later}, by the new model"] if model_changed else [later]
-    return _head_columns(figure, [earlier, *middle])
+    return _head_columns(figure, headings)
 
 
 def _count_streams(flows: pd.DataFrame, stages: Sequence[str]) -> Counter[tuple[int, str | None, str | None]]:

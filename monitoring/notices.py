@@ -13,18 +13,12 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitoring.pages.layout.verdicts import DRIFT, PROMOTION, Verdict
-from monitoring.pages.layout.words import (
-    SPACE,
-    close_sentence,
-    format_count,
-    format_date,
-    format_share,
-    read_part,
-)
+from monitoring.pages.layout.words import SPACE, load_words, read_part
 
 Occasion = Literal["data_fault", "retrain", "promote", "blocked", "failed"]
 TOLD_REASONS = 5
 TOLD_FLOWS = 5
+WORDS = load_words()
 
 
 class Notification(BaseModel):
@@ -80,10 +74,10 @@ def describe_failure(*, flow: str, run: str, as_of: date | str | None, reason: s
         reason: why, if that is fit to be told; may be empty.
         title: what the shop's reports are called.
     """
-    day = f" for {format_date(as_of)}" if as_of else ""
+    day = f" for {WORDS.format_date(as_of)}" if as_of else ""
     parts = (
         f"The run {flow}{day} did not finish.",
-        close_sentence(reason),
+        WORDS.close_sentence(reason),
         "Segments, reports and the model in use are as the last run on record left them.",
         f"What to do: have whoever runs Segmentwerk look at the run '{run}' in Prefect. "
         "Once the cause is gone, the same run can be started again; nothing is counted twice.",
@@ -102,7 +96,7 @@ def _describe_fault(summary: Mapping[str, Any], *, title: str) -> Notice:
     )
     return _write(
         ("data_fault", "blocked") if blocked else ("data_fault",),
-        f"{title}: the data to {format_date(summary.get('as_of'))} look faulty",
+        f"{title}: the data to {WORDS.format_date(summary.get('as_of'))} look faulty",
         DRIFT["data_fault"].meaning + held,
         _list(read_part(summary, "drift").get("reasons"), most=TOLD_REASONS),
         f"{_say_what_to_do(DRIFT['data_fault'])} Once the deliveries are repaired, run it again. "
@@ -120,7 +114,7 @@ def _describe_change(summary: Mapping[str, Any], *, title: str) -> Notice:
     )
     return _write(
         ("retrain",),
-        f"{title}: customers have changed, as of {format_date(summary.get('as_of'))}",
+        f"{title}: customers have changed, as of {WORDS.format_date(summary.get('as_of'))}",
         DRIFT["retrain"].meaning,
         _list(read_part(summary, "drift").get("reasons"), most=TOLD_REASONS),
         f"{_say_what_to_do(DRIFT['retrain'])} {trained}",
@@ -132,7 +126,7 @@ def _describe_promotion(summary: Mapping[str, Any], *, title: str) -> Notice:
     promotion = read_part(summary, "promotion")
     return _write(
         ("promote",),
-        f"{title}: new segments from {format_date(summary.get('as_of'))} on",
+        f"{title}: new segments from {WORDS.format_date(summary.get('as_of'))} on",
         f"{PROMOTION['promote'].meaning} Version {promotion['champion_version']} is in use.",
         _list(promotion.get("reasons"), most=TOLD_REASONS),
         _describe_moves(read_part(summary, "migration")),
@@ -145,7 +139,7 @@ def _describe_block(summary: Mapping[str, Any], *, title: str) -> Notice:
     promotion = read_part(summary, "promotion")
     return _write(
         ("blocked",),
-        f"{title}: the new model of {format_date(summary.get('as_of'))} was held back",
+        f"{title}: the new model of {WORDS.format_date(summary.get('as_of'))} was held back",
         f"{PROMOTION['blocked'].meaning} Version {promotion['champion_version']} is in use.",
         _list(promotion.get("reasons"), most=TOLD_REASONS),
         _say_what_to_do(PROMOTION["blocked"]),
@@ -160,13 +154,13 @@ def _say_what_to_do(verdict: Verdict) -> str:
 def _describe_moves(migration: Mapping[str, Any]) -> str:
     if not migration.get("common") or migration.get("moved") is None:
         return ""
-    share, common = format_share(migration["moved"]), format_count(migration["common"])
-    since = f"{share} of {common} customers changed segment since {format_date(migration['previous_as_of'])}."
+    share, common = WORDS.format_share(migration["moved"]), WORDS.format_count(migration["common"])
+    since = f"{share} of {common} customers changed segment since {WORDS.format_date(migration['previous_as_of'])}."
     return f"{since}\n\n{_list(migration.get('sentences'), most=TOLD_FLOWS)}".strip()
 
 
 def _list(sentences: Any, *, most: int) -> str:
-    every = [close_sentence(str(sentence)) for sentence in sentences or ()]
+    every = [WORDS.close_sentence(str(sentence)) for sentence in sentences or ()]
     more = [f"… and {len(every) - most} more."] if len(every) > most else []
     return "\n".join(f"- {sentence}" for sentence in [*every[:most], *more])
 

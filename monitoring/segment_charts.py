@@ -94,9 +94,11 @@ def draw_segment_map(
 def _draw_dots(points: pd.DataFrame, name: str, colour: str, symbol: str) -> go.Scatter:
     """A segment's customers, with how firmly they belong there where that is known."""
     label = escape(name, quote=False)
-    known: dict[str, Any] = {"hovertemplate": f"{label}<extra></extra>"}
+    columns = {"name": "Segment", "x": "Across", "y": "Upwards"}
+    known: dict[str, Any] = {"hovertemplate": f"{label}<extra></extra>", "meta": columns}
     if "strength" in points:
         known = {
+            "meta": columns | {"customdata": "Belongs there by (%)"},
             "customdata": (points["strength"] * 100).round().to_numpy(),
             "hovertemplate": f"{label}<br>belongs there by %{{customdata:.0f}} %<extra></extra>",
         }
@@ -144,8 +146,10 @@ def draw_heatmap(heatmap: pd.DataFrame) -> go.Figure:
         showscale=False,
         xgap=2,
         ygap=2,
+        meta={"y": "Factor", "x": "Segment", "z": "Standard deviations from the average customer"},
     )
-    figure = frame_figure([trace], height=130 + 26 * len(rows))
+    places = {"x": columns, "y": map(name_factor, rows)}
+    figure = frame_figure([trace], height=130 + 26 * len(rows), places=places)
     figure.update_xaxes(
         tickvals=trace.x, ticktext=[wrap_label(c, 14) for c in columns], side="top", showgrid=False
     )
@@ -193,10 +197,11 @@ def draw_segment_sizes(profiles: pd.DataFrame, *, currency: str = "") -> go.Figu
             cliponaxis=False,
             customdata=told,
             hovertemplate=f"%{{x:.1f}} % {name}: %{{customdata}}<extra></extra>",
+            meta={"y": "Segment", "name": "Share", "x": "Per cent", "customdata": "Amount"},
         )
         for name, colour, share, told in bars
     ]
-    figure = frame_figure(traces, height=90 + 48 * len(ordered))
+    figure = frame_figure(traces, height=90 + 48 * len(ordered), places={"y": ordered["segment_name"]})
     figure.update_xaxes(showticklabels=False, showgrid=False, rangemode="tozero")
     figure.update_yaxes(
         tickvals=places, ticktext=[wrap_label(name) for name in ordered["segment_name"]], showgrid=False
@@ -259,11 +264,13 @@ def _draw_blade(name: str, values: np.ndarray, *, bottom: int, colour: str) -> g
     return go.Scatter(
         x=values.round(3),
         y=bottom + np.arange(len(values)),
+        name=label,
         mode="lines",
         fill="tozerox",
         line={"color": colour, "width": 1},
         hovertemplate=f"{label}<br>{len(values):,} customers, mean {values.mean():.2f}<br>{misplaced}"
         "<extra></extra>",
+        meta={"name": "Segment", "x": "Silhouette"},
     )
 
 
@@ -305,6 +312,7 @@ def draw_levels(levels: pd.DataFrame) -> go.Figure:
         },
         leaf={"opacity": 1.0},
         tiling={"orientation": "h"},
+        meta={"customdata": "Segment", "parents": "Lies in", "text": "Share of the customers"},
         pathbar={"visible": False},
     )
     figure = frame_figure([trace], height=120 + 48 * max(known, default=0))

@@ -24,6 +24,7 @@ def draw_deciles(deciles: pd.DataFrame, *, unit: str = "") -> go.Figure:
     places = [str(decile) for decile in drawn["decile"]]
     unit = wrap_label(unit)
     label = f" {unit}" if unit else ""
+    columns = {"x": "Tenth of customers", "name": "What", "y": f"Mean{label}"}
     actual = go.Bar(
         x=places,
         y=drawn["actual"].round(4),
@@ -32,6 +33,7 @@ def draw_deciles(deciles: pd.DataFrame, *, unit: str = "") -> go.Figure:
         opacity=0.7,
         customdata=drawn["customers"],
         hovertemplate=f"came: %{{y:,.2f}}{label} a customer, %{{customdata:,}} customers<extra></extra>",
+        meta=columns | {"customdata": "Customers"},
     )
     foretold = go.Scatter(
         x=places,
@@ -41,6 +43,7 @@ def draw_deciles(deciles: pd.DataFrame, *, unit: str = "") -> go.Figure:
         line={"color": FORETOLD, "width": 2, "dash": "dot"},
         marker={"size": 10},
         hovertemplate=f"foretold: %{{y:,.2f}}{label} a customer<extra></extra>",
+        meta=columns,
     )
     figure = frame_figure([actual, foretold], height=320)
     figure.update_xaxes(title="tenth of customers, the best foretold first", type="category", showgrid=False)

@@ -22,6 +22,7 @@ from models.naming import label_factor
 from models.segmenter import Segmenter
 from models.silhouettes import compute_silhouettes
 from monitoring.pages import ReportData
+from monitoring.pages.layout.words import load_words
 from monitoring.playbook import Play, list_strangers
 from tasks.decisions import list_promotions
 from tasks.destinations import replace_file
@@ -56,6 +57,7 @@ def build_reports(
     playbook: Mapping[str, Play],
     smallest_group: int,
     title: str,
+    language: str,
     currency: str,
     timezone: str,
     folder: Path,
@@ -76,7 +78,10 @@ def build_reports(
         as_of=date.fromisoformat(summary["as_of"]),
         currency=currency,
         timezone=timezone,
-        generated_note=f"Model version {scored.version}, run {summary['run_id']}.",
+        language=language,
+        generated_note=load_words(language).gettext(
+            "Model version {version}, run {run}.", version=scored.version, run=summary["run_id"]
+        ),
         summary=dict(summary),
         profiles=word_reasons(scored.profiles),
         migration=pd.DataFrame() if migration is None else migration.flows,

@@ -39,8 +39,11 @@ FILES = {
     "to_csv",
     "to_parquet",
 }
-# Templates, style and script are part of the program.
-READS_ITS_OWN_FILES = {"monitoring/pages/layout/__init__.py": {"read_text"}}
+# Templates, style, script and catalogues are part of the program.
+READS_ITS_OWN_FILES = {
+    "monitoring/pages/layout/__init__.py": {"read_text"},
+    "monitoring/pages/layout/catalogues/__init__.py": {"read_text"},
+}
 LONGEST = 520
 HEAVY = ("prefect", "mlflow", "evidently", "pandas", "sklearn", "ibis")
 BY_HAND = {"measure": {"campaign"}, "plan": {"campaign"}, "forget": {"key_kind", "key_hash"}}

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from monitoring.playbook import Play
+
+if TYPE_CHECKING:
+    from monitoring.pages.layout.words import Words
 
 
 def fits_none(segment_id: Any) -> Any:
@@ -68,6 +71,7 @@ class ReportData:
         past_weeks: ISO dates of the reports that stand beside this one.
         timezone: in which the shop counts its days.
         smallest_group: of fewer people than this no figures are shown; 1 shows all.
+        language: the reader's: one there is a catalogue of, perhaps with a region (`de-CH`).
     """
 
     title: str
@@ -98,11 +102,23 @@ class ReportData:
     past_weeks: tuple[str, ...] = ()
     timezone: str = "UTC"
     smallest_group: int = 10
+    language: str = "en"
+
+    @property
+    def words(self) -> Words:
+        """What is said, and how figures are written, in the reader's language.
+
+        Raises:
+            ValueError: there is no catalogue of it.
+        """
+        from monitoring.pages.layout.words import load_words
+
+        return load_words(self.language, currency=self.currency)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its file's name without the ending, its title, its main part, its place in the navigation."""
+    """A page: its file's name without the ending, its title in English, its main part, its place in the navigation."""
 
     name: str
     title: str
@@ -127,10 +143,17 @@ def render_site(data: ReportData) -> dict[str, str]:
 
     pages = load_pages()
     shown = suppress_small_groups(data, smallest=data.smallest_group)
+    words = shown.words
     site = {
         f"{page.name}.html": str(
             render_template(
-                "layout.html", data=shown, page=page, pages=pages.values(), main=page.render(shown)
+                "layout.html",
+                words=words,
+                tag=words.tag,
+                data=shown,
+                page=page,
+                pages=pages.values(),
+                main=page.render(shown),
             )
         )
         for page in pages.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -9,87 +10,103 @@ from markupsafe import Markup
 
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.tables import Column, Table, build_table
 from monitoring.pages.layout.tenures import list_tenures
 from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, read_verdict
-from monitoring.pages.layout.words import format_count, format_date, format_text
+from monitoring.pages.layout.words import Words, format_text, mark
 
-NO_DECISION = "No decision about a model is on record yet."
-NO_RUN = "No run is on record yet."
+NO_DECISION = mark("No decision about a model is on record yet.")
+NO_RUN = mark("No run is on record yet.")
 
 
 def render_audit(data: ReportData) -> Markup:
     """The page's main part."""
-    tenures = list_tenures(data.promotions)
+    words, tenures = data.words, list_tenures(data.promotions)
     return render_template(
         "audit.html",
-        lead=describe_tenure(tenures),
-        tenures=tabulate_tenures(tenures),
-        promotions=tabulate_promotions(data.promotions),
-        runs=tabulate_runs(data.runs),
-        no_decision=NO_DECISION,
-        no_run=NO_RUN,
+        words=words,
+        lead=describe_tenure(tenures, words),
+        tenures=tabulate_tenures(tenures, words),
+        promotions=tabulate_promotions(data.promotions, words),
+        runs=tabulate_runs(data.runs, words),
+        no_decision=words.gettext(NO_DECISION),
+        no_run=words.gettext(NO_RUN),
     )
 
 
-def describe_tenure(tenures: pd.DataFrame) -> str:
+def describe_tenure(tenures: pd.DataFrame, words: Words) -> str:
     """One sentence on the model in use."""
     if tenures.empty:
-        return NO_DECISION
+        return words.gettext(NO_DECISION)
     now = tenures.iloc[0]
-    before = f" It took over from version {tenures.iloc[1]['version']}." if len(tenures) > 1 else ""
-    return f"Version {now['version']} has been in production since {format_date(now['since'])}.{before}"
-
-
-def tabulate_tenures(tenures: pd.DataFrame) -> Table:
-    """Who was in production when."""
-    columns = (
-        Column("version", "Version"),
-        Column("since", "From", format_date),
-        Column("until", "Until", lambda moment: "today" if pd.isna(moment) else format_date(moment)),
-        Column("weeks", "Weeks decided", format_count, kind="number"),
+    told = words.gettext(
+        "Version {version} has been in production since {day}.",
+        version=now["version"],
+        day=words.format_date(now["since"]),
     )
-    return build_table(tenures, columns, name="tenures", title="Models in production, newest first")
+    if len(tenures) < 2:
+        return told
+    before = words.gettext("It took over from version {version}.", version=tenures.iloc[1]["version"])
+    return words.chain(told, before)
 
 
-def tabulate_promotions(promotions: pd.DataFrame) -> Table:
-    """What was decided about models, newest first."""
+def tabulate_tenures(tenures: pd.DataFrame, words: Words) -> Table:
+    """Who was in production when."""
+    _ = words.gettext
     columns = (
-        Column("as_of", "Week to", format_date),
-        Column("decision", "Decision", _name_decision),
-        Column("reasons", "Reasons", _join_reasons),
-        Column("challenger_version", "New model"),
-        Column("previous_version", "In use before"),
-        Column("champion_version", "In use after"),
+        Column("version", _("Version")),
+        Column("since", _("Since"), words.format_date),
+        Column(
+            "until", _("Until"), lambda moment: _("today") if pd.isna(moment) else words.format_date(moment)
+        ),
+        Column("weeks", _("Weeks decided"), words.format_count, kind="number"),
+    )
+    return build_table(tenures, columns, name="tenures", title=_("Models in production, newest first"))
+
+
+def tabulate_promotions(promotions: pd.DataFrame, words: Words) -> Table:
+    """What was decided about models, newest first."""
+    _ = words.gettext
+    columns = (
+        Column("as_of", _("Week to"), words.format_date),
+        Column("decision", _("Decision"), partial(_name_decision, words=words)),
+        Column("reasons", _("Reasons"), partial(_join_reasons, words=words)),
+        Column("challenger_version", _("New model")),
+        Column("previous_version", _("In use before")),
+        Column("champion_version", _("In use after")),
     )
     if len(promotions):
         promotions = promotions.sort_values("decided_at", ascending=False, kind="stable")
-    return build_table(promotions, columns, name="promotions", title="Decisions about models, newest first")
+    title = _("Decisions about models, newest first")
+    return build_table(promotions, columns, name="promotions", title=title)
 
 
-def tabulate_runs(runs: pd.DataFrame) -> Table:
+def tabulate_runs(runs: pd.DataFrame, words: Words) -> Table:
     """What ran, with the model and the data it left, newest first."""
+    _ = words.gettext
     columns = (
-        Column("finished_at", "Finished", format_date),
-        Column("flow", "Flow"),
-        Column("as_of", "Week to", format_date),
-        Column("champion_version", "Model"),
-        Column("versions", "Versions of tables", kind="note"),
-        Column("run_id", "Run", kind="code"),
+        Column("finished_at", _("Finished"), words.format_date),
+        Column("flow", _("Flow")),
+        Column("as_of", _("Week to"), words.format_date),
+        Column("champion_version", _("Model")),
+        Column("versions", _("Versions of tables"), kind="note"),
+        Column("run_id", _("Run"), kind="code"),
     )
     if len(runs):
         runs = runs.sort_values("finished_at", ascending=False, kind="stable")
-    return build_table(runs, columns, name="runs", title="Runs on record, newest first")
+    return build_table(runs, columns, name="runs", title=_("Runs on record, newest first"))
 
 
-def _name_decision(decision: Any) -> str:
+def _name_decision(decision: Any, words: Words) -> str:
     if decision == "rollback":
-        return "Rolled back"
-    return read_verdict(decision, PROMOTION, unknown=UNKNOWN_PROMOTION).word
+        return words.gettext("Rolled back")
+    return read_verdict(decision, PROMOTION, unknown=UNKNOWN_PROMOTION, words=words).word
 
 
-def _join_reasons(reasons: Any) -> str:
-    return "; ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else format_text(reasons)
+def _join_reasons(reasons: Any, words: Words) -> str:
+    text = "; ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else format_text(reasons)
+    return retell(text, words)
 
 
-PAGE = Page("audit", "Audit", render_audit, order=6)
+PAGE = Page("audit", mark("Audit"), render_audit, order=6)

@@ -12,37 +12,30 @@ from monitoring.charts import draw_drift_scores, measure_drift_strength, name_fa
 from monitoring.drift_charts import draw_then_and_now, draw_timeline
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
 from monitoring.pages.layout.verdicts import DRIFT, UNKNOWN_DRIFT, read_verdict
-from monitoring.pages.layout.words import (
-    close_sentence,
-    format_date,
-    format_number,
-    format_plural,
-    format_yes_no,
-    join_words,
-    read_part,
-)
+from monitoring.pages.layout.words import Words, mark, read_part
 
 WEEKS_LISTED = 13
 
 
 def render_drift(data: ReportData) -> Markup:
     """The page's main part."""
-    drift = read_part(data.summary, "drift")
-    verdict = read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT)
+    words, drift = data.words, read_part(data.summary, "drift")
     return render_template(
         "drift.html",
-        verdict=verdict,
+        words=words,
+        verdict=read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT, words=words),
         since=describe_duration(data, drift.get("decision")),
-        reasons=[close_sentence(str(reason)) for reason in drift.get("reasons") or ()],
-        moved=describe_moved(data.drift),
-        figure=draw_figure(data.drift),
-        timeline=show_timeline(data.drift_timeline),
-        weeks=tabulate_weeks(data.drift_timeline),
-        distributions=show_distributions(data.distributions),
-        table=tabulate_drift(data.drift),
-        missing=explain_missing(drift),
+        reasons=[words.close_sentence(retell(str(reason), words)) for reason in drift.get("reasons") or ()],
+        moved=describe_moved(data.drift, words),
+        figure=draw_figure(data.drift, words),
+        timeline=show_timeline(data.drift_timeline, words),
+        weeks=tabulate_weeks(data.drift_timeline, words),
+        distributions=show_distributions(data.distributions, words),
+        table=tabulate_drift(data.drift, words),
+        missing=explain_missing(drift, words),
         has_evidently=bool(data.evidently_html),
     )
 
@@ -58,95 +51,110 @@ def describe_duration(data: ReportData, decision: Any) -> str:
     unbroken = (earlier["drift_decision"] == decision).cummin()
     if not unbroken.any():
         return ""
-    return f"The verdict has stood since the week to {format_date(earlier.loc[unbroken, 'as_of'].min())}."
+    day = data.words.format_date(earlier.loc[unbroken, "as_of"].min())
+    return data.words.gettext("The verdict has stood since the week to {day}.", day=day)
 
 
-def describe_moved(drift: pd.DataFrame) -> str:
+def describe_moved(drift: pd.DataFrame, words: Words) -> str:
     """How many of the factors moved, and which most."""
     if drift.empty:
         return ""
     ranked = drift.assign(strength=measure_drift_strength(drift)).sort_values("strength", ascending=False)
     moved = [name_factor(column) for column in ranked.loc[ranked["drifted"].astype(bool), "column"]]
+    compared = (
+        words.ngettext("{count} watched figure", "{count} watched figures", len(drift))
+        if _is_calibrated(drift)
+        else words.ngettext("{count} factor", "{count} factors", len(drift))
+    )
     if not moved:
-        return f"None of {format_plural(len(drift), name_compared(drift))} moved past its limit."
-    share = f"{len(moved)} of {format_plural(len(drift), name_compared(drift))}"
-    return f"{share} moved past the limit: {join_words(moved, limit=5)}."
+        return words.gettext("None of {compared} moved past its limit.", compared=compared)
+    return words.gettext(
+        "{moved} of {compared} moved past the limit: {names}.",
+        moved=words.format_count(len(moved)),
+        compared=compared,
+        names=words.join(moved, limit=5),
+    )
 
 
-def name_compared(drift: pd.DataFrame) -> str:
-    """What a row is: a factor, or whatever else is watched once enough weeks are on record."""
-    return "watched figure" if (drift["method"] == CALIBRATED).any() else "factor"
-
-
-def draw_figure(drift: pd.DataFrame) -> Figure | None:
+def draw_figure(drift: pd.DataFrame, words: Words) -> Figure | None:
     """The furthest moved factors, where any were measured."""
     if drift.empty or not measure_drift_strength(drift).notna().any():
         return None
-    return embed_figure(
-        draw_drift_scores(drift),
-        name="drift",
-        caption=f"How far each {name_compared(drift)} has moved, in units of its own alarm limit. Past the dotted "
-        "line (1×) it counts as changed and is drawn in red; the furthest moved stand on top.",
+    how = (
+        words.gettext("How far each watched figure has moved, in units of its own alarm limit.")
+        if _is_calibrated(drift)
+        else words.gettext("How far each factor has moved, in units of its own alarm limit.")
     )
+    read = words.gettext(
+        "Past the dotted line (1×) it counts as changed and is drawn in red; the furthest moved stand on top."
+    )
+    return embed_figure(draw_drift_scores(drift), name="drift", caption=words.chain(how, read), words=words)
 
 
-def show_timeline(timeline: pd.DataFrame) -> Figure | None:
+def show_timeline(timeline: pd.DataFrame, words: Words) -> Figure | None:
     """How unusual each week was, once enough of them are on record."""
     if timeline.empty:
         return None
-    return embed_figure(
-        draw_timeline(timeline),
-        name="drift_timeline",
-        caption="The largest change of each week, among everything that is watched, in units of what is usual for it "
-        "in this shop. The large dot is this week; the limits are learnt from the weeks before.",
+    caption = words.gettext(
+        "The largest change of each week, among everything that is watched, in units of what is usual for it in this "
+        "shop. The large dot is this week; the limits are learnt from the weeks before."
     )
+    return embed_figure(draw_timeline(timeline), name="drift_timeline", caption=caption, words=words)
 
 
-def tabulate_weeks(timeline: pd.DataFrame) -> Table:
+def tabulate_weeks(timeline: pd.DataFrame, words: Words) -> Table:
     """The weeks of the picture, newest first."""
+    _ = words.gettext
     columns = (
-        Column("as_of", "Week to", format_date),
-        Column("score", "Times the usual change", format_number, kind="number"),
+        Column("as_of", _("Week to"), words.format_date),
+        Column("score", _("Times the usual change"), words.format_number, kind="number"),
     )
     newest = timeline if timeline.empty else timeline.sort_values("as_of", ascending=False).head(WEEKS_LISTED)
-    return build_table(newest, columns, name="drift_weeks", title=f"The last {WEEKS_LISTED} weeks on record")
+    title = _("The last {count} weeks on record", count=words.format_count(WEEKS_LISTED))
+    return build_table(newest, columns, name="drift_weeks", title=title)
 
 
-def show_distributions(distributions: pd.DataFrame) -> Figure | None:
+def show_distributions(distributions: pd.DataFrame, words: Words) -> Figure | None:
     """The factors that moved most, then and now."""
     if distributions.empty:
         return None
+    caption = words.gettext(
+        "How customers are spread over the factors that moved most: grey when the model in use was trained, blue this "
+        "week."
+    )
     return embed_figure(
-        draw_then_and_now(distributions),
-        name="drift_distributions",
-        caption="How customers are spread over the factors that moved most: grey when the model in use was trained, "
-        "blue this week.",
+        draw_then_and_now(distributions), name="drift_distributions", caption=caption, words=words
     )
 
 
-def tabulate_drift(drift: pd.DataFrame) -> Table:
+def tabulate_drift(drift: pd.DataFrame, words: Words) -> Table:
     """Every factor's score beside its threshold, furthest moved first."""
+    _ = words.gettext
     columns = (
-        Column("column", "Factor", name_factor),
-        Column("drifted", "Changed", format_yes_no),
-        Column("strength", "Times the limit", format_number, kind="number"),
-        Column("score", "Score", format_number, kind="number"),
-        Column("threshold", "Threshold", format_number, kind="number"),
-        Column("method", "Method"),
+        Column("column", _("Factor"), name_factor),
+        Column("drifted", _("Changed"), words.format_yes_no),
+        Column("strength", _("Times the limit"), words.format_number, kind="number"),
+        Column("score", _("Score"), words.format_number, kind="number"),
+        Column("threshold", _("Threshold"), words.format_number, kind="number"),
+        Column("method", _("Method")),
     )
     if len(drift):
         drift = drift.assign(strength=measure_drift_strength(drift))
         drift = drift.sort_values("strength", ascending=False, kind="stable")
-    return build_table(drift, columns, name="drift", title="All factors, furthest moved first")
+    return build_table(drift, columns, name="drift", title=_("All factors, furthest moved first"))
 
 
-def explain_missing(drift: dict[str, Any]) -> str:
+def explain_missing(drift: dict[str, Any], words: Words) -> str:
     """Why there are no scores."""
-    reason = (
-        drift.get("reason")
-        or "drift is measured against the data a model was trained on, and none was in use yet"
+    reason = drift.get("reason") or words.gettext(
+        "drift is measured against the data a model was trained on, and none was in use yet"
     )
-    return close_sentence(f"no factor was compared this week: {reason}")
+    return words.close_sentence(words.explain(words.gettext("no factor was compared this week"), reason))
 
 
-PAGE = Page("drift", "Drift", render_drift, order=4)
+def _is_calibrated(drift: pd.DataFrame) -> bool:
+    """Whether more than factors is watched, by what is usual in this shop."""
+    return bool((drift["method"] == CALIBRATED).any())
+
+
+PAGE = Page("drift", mark("Drift"), render_drift, order=4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,10 @@ from markupsafe import Markup
 from monitoring.charts import name_factor
 from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
-from monitoring.pages.layout.campaigns import read_campaigns
+from monitoring.pages.layout.campaigns import Campaign, read_campaigns
+from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.tables import Cell, Column, Table, build_cell
 from monitoring.pages.layout.verdicts import (
-    CAMPAIGN,
     DRIFT,
     PROMOTION,
     UNKNOWN_DRIFT,
@@ -23,19 +23,7 @@ from monitoring.pages.layout.verdicts import (
     Verdict,
     read_verdict,
 )
-from monitoring.pages.layout.words import (
-    MISSING,
-    close_sentence,
-    format_count,
-    format_date,
-    format_money,
-    format_plural,
-    format_share,
-    format_text,
-    join_words,
-    read_number,
-    read_part,
-)
+from monitoring.pages.layout.words import MISSING, Words, format_text, mark, read_number, read_part
 
 CALM_BAD_SHARE = 0.05
 URGENCY = ("invalid", "stop", "ship", "continue", "inconclusive")
@@ -72,143 +60,186 @@ def render_index(data: ReportData) -> Markup:
         describe_model(data),
         describe_campaigns(data),
     )
-    return render_template("index.html", sentences=sentences, tiles=list_tiles(data), weeks=list_weeks(data))
+    return render_template(
+        "index.html", words=data.words, sentences=sentences, tiles=list_tiles(data), weeks=list_weeks(data)
+    )
 
 
 def describe_data(data: ReportData) -> Sentence:
     """What came in, and whether too much of it was unusable."""
+    words, _ = data.words, data.words.gettext
     ingest = read_part(data.summary, "ingest")
     read, bad = read_number(ingest.get("read")), read_number(ingest.get("quarantined")) or 0.0
-    if read is None:
-        reason = close_sentence(
-            f"no data was read this week: {ingest.get('reason') or 'the run gives no figures'}"
-        )
-        return Sentence(reason, "Ask whoever runs the sources.", "data_health.html", "Data health", "wait")
-    if read == 0:
-        text = "The sources held no rows this week."
-        return Sentence(text, "Ask whoever runs the sources.", "data_health.html", "Data health", "wait")
-    text = (
-        f"{format_plural(read, 'row')} came in: {format_count(ingest.get('accepted'))} new, "
-        f"{format_count(ingest.get('duplicates'))} already known, "
-        f"{format_count(bad)} ({format_share(bad / read)}) set aside as unusable."
+    page = {"href": "data_health.html", "evidence": _("Data health")}
+    if not read:
+        why = ingest.get("reason") or _("the run gives no figures")
+        text = _("The sources held no rows this week.")
+        if read is None:
+            text = words.close_sentence(words.explain(_("no data was read this week"), why))
+        return Sentence(text, _("Ask whoever runs the sources."), tone="wait", **page)
+    text = _(
+        "{rows} came in: {new} new, {known} already known, {bad} ({share}) set aside as unusable.",
+        rows=words.ngettext("{count} row", "{count} rows", read),
+        new=words.format_count(ingest.get("accepted")),
+        known=words.format_count(ingest.get("duplicates")),
+        bad=words.format_count(bad),
+        share=words.format_share(bad / read),
     )
     calm = bad / read <= CALM_BAD_SHARE
-    action = "Nothing to do." if calm else "See why so many rows could not be used."
-    return Sentence(text, action, "data_health.html", "Data health", "good" if calm else "wait")
+    action = _("Nothing to do.") if calm else _("See why so many rows could not be used.")
+    return Sentence(text, action, tone="good" if calm else "wait", **page)
 
 
 def describe_drift(data: ReportData) -> Sentence:
     """Whether customers still behave as the model believes."""
-    drift = read_part(data.summary, "drift")
-    verdict = read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT)
+    words, drift = data.words, read_part(data.summary, "drift")
+    verdict = read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT, words=words)
     moved = [name_factor(factor) for factor in drift.get("drifted") or ()]
-    text = verdict.meaning or close_sentence(verdict.word)
+    text = verdict.meaning or words.close_sentence(verdict.word)
     if not drift.get("decision") and drift.get("reason"):
-        text = close_sentence(f"drift was not checked: {drift['reason']}")
+        why = retell(str(drift["reason"]), words)
+        text = words.close_sentence(words.explain(words.gettext("drift was not checked"), why))
     elif moved:
-        text += f" {format_plural(len(moved), 'factor')} moved: {join_words(moved)}."
-    return Sentence(text, verdict.action, "drift.html", "Drift", verdict.tone)
+        told = words.ngettext(
+            "{count} factor moved: {names}.",
+            "{count} factors moved: {names}.",
+            len(moved),
+            names=words.join(moved),
+        )
+        text = words.chain(text, told)
+    return Sentence(text, verdict.action, "drift.html", words.gettext("Drift"), verdict.tone)
 
 
 def describe_segments(data: ReportData) -> Sentence:
     """Who the customers are: the largest and the most valuable segment."""
+    words, _ = data.words, data.words.gettext
     customers = read_number(data.summary.get("customers"))
     groups = data.profiles[~fits_none(data.profiles["segment_id"])] if len(data.profiles) else data.profiles
     if groups.empty:
-        text = "There are no segments this week: no model is in use."
-        return Sentence(text, "See the model's own line below.", "segments.html", "Segments", "wait")
+        text = _("There are no segments this week: no model is in use.")
+        return Sentence(text, _("See the model's own line below."), "segments.html", _("Segments"), "wait")
     largest = groups.sort_values("share", ascending=False, kind="stable").iloc[0]
-    whose = f"{format_count(customers)} customers fall" if customers is not None else "Customers fall"
+    parts = {
+        "segments": words.ngettext("{count} segment", "{count} segments", len(groups)),
+        "largest": largest["segment_name"],
+        "share": words.format_share(largest["share"]),
+    }
     text = (
-        f"{whose} into {format_plural(len(groups), 'segment')}; the largest is "
-        f"{largest['segment_name']} ({format_share(largest['share'])})"
+        _("Customers fall into {segments}; the largest is {largest} ({share})", **parts)
+        if customers is None
+        else _(
+            "{customers} customers fall into {segments}; the largest is {largest} ({share})",
+            customers=words.format_count(customers),
+            **parts,
+        )
     )
     valued = groups.dropna(subset=["value"])
-    action = "Read what sets each apart, and try an offer on one with a control group."
     if len(valued):
         best = valued.sort_values("value", ascending=False, kind="stable").iloc[0]
-        worth = format_money(best["value"], data.currency)
-        text += f", the most valuable {best['segment_name']} ({worth} a customer)"
-    return Sentence(f"{text}.", action, "segments.html", "Segments", "good")
+        text = _(
+            "{largest}, the most valuable {best} ({money} a customer)",
+            largest=text,
+            best=best["segment_name"],
+            money=words.format_money(best["value"]),
+        )
+    action = _("Read what sets each apart, and try an offer on one with a control group.")
+    return Sentence(words.close_sentence(text), action, "segments.html", _("Segments"), "good")
 
 
 def describe_model(data: ReportData) -> Sentence:
     """Which model is in use, and why."""
-    promotion = read_part(data.summary, "promotion")
-    verdict = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
-    text = verdict.meaning or close_sentence(verdict.word)
-    reasons = [str(reason) for reason in promotion.get("reasons") or ()] or (
-        [str(promotion["reason"])] if promotion.get("reason") else []
-    )
+    words, promotion = data.words, read_part(data.summary, "promotion")
+    verdict = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION, words=words)
+    text = verdict.meaning or words.close_sentence(verdict.word)
+    reasons = promotion.get("reasons") or ([promotion["reason"]] if promotion.get("reason") else [])
     if reasons:
-        text = f"{text.rstrip('.')}: {join_words(reasons, limit=2)}."
-    return Sentence(text, verdict.action, "segments.html#model", "The model", verdict.tone)
+        told = words.join((retell(str(reason), words) for reason in reasons), limit=2)
+        text = words.close_sentence(words.explain(text.rstrip(".。"), told))
+    return Sentence(text, verdict.action, "segments.html#model", words.gettext("The model"), verdict.tone)
 
 
 def describe_campaigns(data: ReportData) -> Sentence:
     """What the campaigns were worth, most urgent first."""
-    campaigns = read_campaigns(data.summary)
+    words, _ = data.words, data.words.gettext
+    campaigns = read_campaigns(data.summary, words=words)
+    page = {"href": "roi.html", "evidence": _("ROI")}
     if not campaigns:
-        text = "No campaign with a control group has been measured."
-        return Sentence(text, "Keep a control group in the next campaign.", "roi.html", "ROI")
-    urgency = [verdict.word for verdict in (CAMPAIGN[name] for name in URGENCY)]
+        text = _("No campaign with a control group has been measured.")
+        return Sentence(text, _("Keep a control group in the next campaign."), **page)
     ranked = sorted(
-        campaigns, key=lambda c: urgency.index(c.verdict.word) if c.verdict.word in urgency else len(urgency)
+        campaigns, key=lambda c: URGENCY.index(c.decision) if c.decision in URGENCY else len(URGENCY)
     )
     first = ranked[0]
-    if len(campaigns) == 1:
-        said = first.sentence or first.verdict.meaning
-        name = "" if first.name in said else f"{first.name}. "
-        text = f"{first.verdict.word}: {name}{close_sentence(said)}"
-    else:
-        names = {
-            c.verdict.word: [other.name for other in ranked if other.verdict == c.verdict] for c in ranked
-        }
-        said = "; ".join(f"{word.lower()}: {join_words(which)}" for word, which in names.items())
-        text = f"{len(campaigns)} campaigns measured against their control groups. {close_sentence(said)}"
-    return Sentence(text, first.verdict.action, "roi.html", "ROI", first.verdict.tone)
+    text = _tell_campaign(first, words) if len(campaigns) == 1 else _tell_campaigns(ranked, words)
+    return Sentence(text, first.verdict.action, tone=first.verdict.tone, **page)
+
+
+def _tell_campaign(campaign: Campaign, words: Words) -> str:
+    said = words.close_sentence(campaign.sentence or campaign.verdict.meaning)
+    if campaign.name not in said:
+        said = words.chain(words.gettext("{sentence}.", sentence=campaign.name), said)
+    return words.explain(campaign.verdict.word, said)
+
+
+def _tell_campaigns(ranked: Sequence[Campaign], words: Words) -> str:
+    """How many were measured, and what to do with which."""
+    names: dict[str, list[str]] = {}
+    for campaign in ranked:
+        names.setdefault(campaign.verdict.word, []).append(campaign.name)
+    said = words.gettext("; ").join(
+        words.explain(word[:1].lower() + word[1:], words.join(which)) for word, which in names.items()
+    )
+    count = words.ngettext(
+        "{count} campaign measured against its control group.",
+        "{count} campaigns measured against their control groups.",
+        len(ranked),
+    )
+    return words.chain(count, words.close_sentence(said))
 
 
 def list_tiles(data: ReportData) -> tuple[Tile, ...]:
     """The week in six numbers."""
+    words, _ = data.words, data.words.gettext
     ingest, training = read_part(data.summary, "ingest"), read_part(data.summary, "training")
-    drift = read_verdict(read_part(data.summary, "drift").get("decision"), DRIFT, unknown=UNKNOWN_DRIFT)
     promotion = read_part(data.summary, "promotion")
-    decided = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
-    campaigns = read_campaigns(data.summary)
-    repeat = sum(campaign.verdict == CAMPAIGN["ship"] for campaign in campaigns)
+    drift = read_part(data.summary, "drift").get("decision")
+    checked = read_verdict(drift, DRIFT, unknown=UNKNOWN_DRIFT, words=words)
+    decided = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION, words=words)
+    campaigns = read_campaigns(data.summary, words=words)
     segments = len(data.profiles[~fits_none(data.profiles["segment_id"])]) if len(data.profiles) else None
     champion = format_text(promotion.get("champion_version"))
     return (
         Tile(
-            "Customers",
-            format_count(data.summary.get("customers")),
+            _("Customers"),
+            words.format_count(data.summary.get("customers")),
             describe_change(data, "customers"),
             href="segments.html",
         ),
         Tile(
-            "Segments",
-            format_count(segments if segments is not None else training.get("segments")),
+            _("Segments"),
+            words.format_count(segments if segments is not None else training.get("segments")),
             describe_change(data, "segments"),
             href="segments.html",
         ),
-        Tile("Drift", drift.word, tone=drift.tone, href="drift.html"),
+        Tile(_("Drift"), checked.word, tone=checked.tone, href="drift.html"),
         Tile(
-            "Model in use",
-            MISSING if champion == MISSING else f"Version {champion}",
+            _("Model in use"),
+            MISSING if champion == MISSING else _("Version {version}", version=champion),
             decided.word,
             href="segments.html#model",
         ),
         Tile(
-            "New rows",
-            format_count(ingest.get("accepted")),
-            _describe_bad_rows(ingest),
+            _("New rows"),
+            words.format_count(ingest.get("accepted")),
+            _describe_bad_rows(ingest, words),
             href="data_health.html",
         ),
         Tile(
-            "Campaigns",
-            format_count(len(campaigns)),
-            f"{repeat} to repeat" if campaigns else "",
+            _("Campaigns"),
+            words.format_count(len(campaigns)),
+            _("{count} to repeat", count=sum(one.decision == "ship" for one in campaigns))
+            if campaigns
+            else "",
             href="roi.html",
         ),
     )
@@ -216,43 +247,50 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
 
 def describe_change(data: ReportData, column: str) -> str:
     """How a number stands against the week before; nothing where there is no week before."""
-    before = _list_history(data)
+    words, before = data.words, _list_history(data)
     before = before[before["as_of"] < data.as_of.isoformat()] if len(before) else before
     now = read_number(data.summary.get(column) or read_part(data.summary, "training").get(column))
     then = read_number(before.iloc[0][column]) if len(before) else None
     if now is None or then is None:
         return ""
     if now == then:
-        return "as the week before"
-    return f"{format_count(abs(now - then))} {'more' if now > then else 'fewer'} than the week before"
+        return words.gettext("as the week before")
+    count = words.format_count(abs(now - then))
+    if now > then:
+        return words.gettext("{count} more than the week before", count=count)
+    return words.gettext("{count} fewer than the week before", count=count)
 
 
 def list_weeks(data: ReportData) -> Table:
     """Every week the shop has a record or a report of, newest first."""
+    words, _ = data.words, data.words.gettext
+    none = Verdict(MISSING, "", "")
+
+    def name_by(verdicts: Mapping[str, Verdict]) -> Callable[[Any], str]:
+        return lambda decision: read_verdict(decision, verdicts, unknown=none, words=words).word
+
     columns = (
-        Column("as_of", "Week to"),
-        Column("customers", "Customers", format_count, kind="number"),
-        Column("segments", "Segments", format_count, kind="number"),
-        Column(
-            "drift_decision", "Drift", lambda d: read_verdict(d, DRIFT, unknown=Verdict(MISSING, "", "")).word
-        ),
-        Column(
-            "promotion_decision",
-            "Model",
-            lambda d: read_verdict(d, PROMOTION, unknown=Verdict(MISSING, "", "")).word,
-        ),
-        Column("champion_version", "Version in use"),
+        Column("as_of", _("Week to")),
+        Column("customers", _("Customers"), words.format_count, kind="number"),
+        Column("segments", _("Segments"), words.format_count, kind="number"),
+        Column("drift_decision", _("Drift"), name_by(DRIFT)),
+        Column("promotion_decision", _("Model"), name_by(PROMOTION)),
+        Column("champion_version", _("Version in use")),
     )
     history = _list_history(data)
     records = {str(row["as_of"]): row for row in history.to_dict("records")}
     weeks = sorted({*records, *data.past_weeks}, reverse=True)
     return Table(
         "weeks",
-        "One row a week, newest first",
+        _("One row a week, newest first"),
         columns,
         tuple(
             (
-                Cell(format_date(week), week, f"../{week}/index.html" if week in data.past_weeks else None),
+                Cell(
+                    words.format_date(week),
+                    week,
+                    f"../{week}/index.html" if week in data.past_weeks else None,
+                ),
                 *(build_cell(records.get(week, {}).get(column.source), column) for column in columns[1:]),
             )
             for week in weeks
@@ -269,9 +307,9 @@ def _list_history(data: ReportData) -> pd.DataFrame:
     return days.sort_values("as_of", ascending=False, kind="stable")
 
 
-def _describe_bad_rows(ingest: Mapping[str, Any]) -> str:
+def _describe_bad_rows(ingest: Mapping[str, Any], words: Words) -> str:
     bad = read_number(ingest.get("quarantined"))
-    return "" if bad is None else f"{format_count(bad)} set aside"
+    return "" if bad is None else words.gettext("{count} set aside", count=words.format_count(bad))
 
 
-PAGE = Page("index", "This week", render_index, order=1)
+PAGE = Page("index", mark("This week"), render_index, order=1)

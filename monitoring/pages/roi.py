@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,26 +25,13 @@ from monitoring.pages.layout.campaigns import (
     Measurement,
     read_campaigns,
 )
+from monitoring.pages.layout.retelling import name_arm, retell
 from monitoring.pages.layout.tables import Cell, Column, Figure, Table, build_table, embed_figure, write_exact
-from monitoring.pages.layout.words import (
-    MISSING,
-    SPACE,
-    close_sentence,
-    format_change,
-    format_count,
-    format_date,
-    format_interval,
-    format_money,
-    format_p_value,
-    format_plural,
-    format_relative,
-    format_value,
-    read_part,
-)
+from monitoring.pages.layout.words import MISSING, Words, mark, read_part
 
 OPEN_CAMPAIGNS = 3
 NO_EFFECT = Effect("", None, None)
-FOREST_CAPTION = (
+FOREST_CAPTION = mark(
     "The dot is the measured change against control, the line its {confidence} interval: the true effect "
     "may lie anywhere on it. A line that crosses zero means that the campaign may have added nothing. "
     "Green: better than control; red: worse; grey: cannot tell, or not to be trusted."
@@ -67,17 +55,19 @@ class Section:
 
 def render_roi(data: ReportData) -> Markup:
     """The page's main part."""
-    campaigns = read_campaigns(data.summary, segment_names=_name_segments(data.profiles))
+    words = data.words
+    campaigns = read_campaigns(data.summary, words=words, segment_names=_name_segments(data.profiles))
     sections = tuple(
         build_section(campaign, place, data, is_open=len(campaigns) <= OPEN_CAMPAIGNS)
         for place, campaign in enumerate(campaigns, start=1)
     )
     return render_template(
         "roi.html",
+        words=words,
         sections=sections,
         alarms=[section for section in sections if section.campaign.verdict.tone == "alarm"],
-        overview=tabulate_campaigns(sections, data.currency),
-        forest=draw_overview(campaigns),
+        overview=tabulate_campaigns(sections, words),
+        forest=draw_overview(campaigns, words),
         together=tuple(tabulate_together(data)),
         programme=tuple(describe_programme(data)),
         missing=explain_missing(data),
@@ -87,154 +77,188 @@ def render_roi(data: ReportData) -> Markup:
 
 def build_section(campaign: Campaign, place: int, data: ReportData, *, is_open: bool) -> Section:
     """A campaign's figures in the order they are read: what it changed, checks, KPIs, segments."""
+    words = data.words
     return Section(
         anchor=f"campaign-{place}",
         campaign=campaign,
-        headline=write_headline(campaign, data.currency),
-        facts=tuple(list_facts(campaign, currency=data.currency, timezone=data.timezone)),
-        kpis=tabulate_kpis(campaign, data.currency, name=f"campaign_{place}_kpis"),
-        segments=tabulate_segments(campaign, data.currency, name=f"campaign_{place}_segments"),
-        figure=draw_segments(campaign, name=f"campaign-{place}-segments"),
-        views=build_views(
-            campaign, data.currency, names=_name_segments(data.profiles), prefix=f"campaign_{place}"
-        ),
+        headline=write_headline(campaign, words),
+        facts=tuple(list_facts(campaign, words, timezone=data.timezone)),
+        kpis=tabulate_kpis(campaign, words, name=f"campaign_{place}_kpis"),
+        segments=tabulate_segments(campaign, words, name=f"campaign_{place}_segments"),
+        figure=draw_segments(campaign, words, name=f"campaign-{place}-segments"),
+        views=build_views(campaign, words, names=_name_segments(data.profiles), prefix=f"campaign_{place}"),
         is_open=is_open,
     )
 
 
-def write_headline(campaign: Campaign, currency: str) -> tuple[str, str]:
+def write_headline(campaign: Campaign, words: Words) -> tuple[str, str]:
     """The one figure the decision rests on, and the words that go with it."""
-    lead = campaign.lead
+    _, lead = words.gettext, campaign.lead
     effect = lead.effects[0] if lead.effects else NO_EFFECT
     if effect.absolute is None:
-        return MISSING, close_sentence(f"{lead.kpi.title} against control: {lead.reason or NOT_MEASURED}")
-    shown = _write_interval(effect, lead.kpi, currency)
-    arm = f" in {effect.arm}" if len(lead.effects) > 1 else ""
-    words = f"{lead.kpi.title}{arm} against control; {_name_level(campaign)} interval {shown}"
-    return _write_gain(effect.absolute, lead.kpi, currency), close_sentence(words)
+        against = _("{kpi} against control", kpi=lead.kpi.title)
+        return MISSING, words.close_sentence(words.explain(against, lead.reason or _(NOT_MEASURED)))
+    figures = {
+        "level": words.format_level(campaign.confidence),
+        "interval": _write_interval(effect, lead.kpi, words),
+    }
+    told = (
+        _("{kpi} against control; {level} interval {interval}", kpi=lead.kpi.title, **figures)
+        if len(lead.effects) < 2
+        else _(
+            "{kpi} in {arm} against control; {level} interval {interval}",
+            kpi=lead.kpi.title,
+            arm=name_arm(effect.arm, words),
+            **figures,
+        )
+    )
+    return _write_gain(effect.absolute, lead.kpi, words), words.close_sentence(told)
 
 
-def list_facts(campaign: Campaign, *, currency: str, timezone: str) -> Iterator[tuple[str, str]]:
+def list_facts(campaign: Campaign, words: Words, *, timezone: str) -> Iterator[tuple[str, str]]:
     """Who, when, for how much, and whether the groups came out as they were planned."""
-    days = _read_days(campaign.window, timezone)
+    _, days = words.gettext, _read_days(campaign.window, timezone)
     if len(days) == 2:
-        yield "Window", f"{format_date(days[0])} to {format_date(days[1])}"
+        yield (
+            _("Window"),
+            _(
+                "{first_day} to {last_day}",
+                first_day=words.format_date(days[0]),
+                last_day=words.format_date(days[1]),
+            ),
+        )
     for arm, count in campaign.customers.items():
-        yield f"Customers: {arm}", format_count(count)
+        yield words.explain(_("Customers"), name_arm(arm, words)), words.format_count(count)
     for arm, cost in campaign.costs.items():
         if cost is not None:
-            yield f"Cost: {arm}", format_money(cost, currency)
+            yield words.explain(_("Cost"), name_arm(arm, words)), words.format_money(cost)
     if campaign.srm_p is not None and not campaign.checks:
-        yield "p-value of the planned split", format_p_value(campaign.srm_p)
+        yield _("p-value of the planned split"), words.format_p_value(campaign.srm_p)
 
 
-def tabulate_kpis(campaign: Campaign, currency: str, *, name: str) -> Table:
+def tabulate_kpis(campaign: Campaign, words: Words, *, name: str) -> Table:
     """Every KPI in control and treatment side by side, or the reason there is none."""
-    several = len({effect.arm for m in campaign.measurements for effect in m.effects}) > 1
+    _, several = words.gettext, len({effect.arm for m in campaign.measurements for effect in m.effects}) > 1
     columns = (
-        Column("kpi", "KPI"),
-        *((Column("arm", "Group"),) if several else ()),
-        Column("control", "Control", kind="number"),
-        Column("treatment", "Treatment", kind="number"),
-        Column("absolute", "Added", kind="number"),
-        Column("interval", f"{_name_level(campaign)} interval", kind="phrase"),
-        Column("relative", "Relative", kind="number"),
-        Column("p_value", "p-value", kind="number"),
-        Column("reason", "Remark", kind="note"),
+        Column("kpi", _("KPI")),
+        *((Column("arm", _("Group")),) if several else ()),
+        Column("control", _("Control"), kind="number"),
+        Column("treatment", _("Treatment"), kind="number"),
+        Column("absolute", _("Added"), kind="number"),
+        Column("interval", _head_interval(campaign, words), kind="phrase"),
+        Column("relative", _("Relative"), kind="number"),
+        Column("p_value", _("p-value"), kind="number"),
+        Column("reason", _("Remark"), kind="note"),
     )
-    rows = (cells for m in campaign.measurements for cells in _list_kpi_cells(m, currency))
-    return _build_table(rows, columns, name=name, title="KPIs of control and treatment")
+    rows = (cells for m in campaign.measurements for cells in _list_kpi_cells(m, words))
+    return _build_table(rows, columns, name=name, title=_("KPIs of control and treatment"))
 
 
-def tabulate_segments(campaign: Campaign, currency: str, *, name: str) -> Table:
+def tabulate_segments(campaign: Campaign, words: Words, *, name: str) -> Table:
     """The primary metric segment by segment."""
+    _ = words.gettext
     columns = (
-        Column("segment", "Segment"),
-        Column("customers", "Customers", kind="number"),
-        *((Column("arm", "Group"),) if len(campaign.lead.effects) > 1 else ()),
-        Column("control", "Control", kind="number"),
-        Column("treatment", "Treatment", kind="number"),
-        Column("absolute", "Added", kind="number"),
-        Column("interval", f"{_name_level(campaign)} interval", kind="phrase"),
-        Column("reason", "Remark", kind="note"),
+        Column("segment", _("Segment")),
+        Column("customers", _("Customers"), kind="number"),
+        *((Column("arm", _("Group")),) if len(campaign.lead.effects) > 1 else ()),
+        Column("control", _("Control"), kind="number"),
+        Column("treatment", _("Treatment"), kind="number"),
+        Column("absolute", _("Added"), kind="number"),
+        Column("interval", _head_interval(campaign, words), kind="phrase"),
+        Column("reason", _("Remark"), kind="note"),
     )
     rows = (
         cells
         | {
             "segment": Cell(result.segment_name, result.segment_name),
-            "customers": Cell(format_count(result.customers), write_exact(result.customers)),
+            "customers": Cell(words.format_count(result.customers), write_exact(result.customers)),
         }
         for result in campaign.segments
-        for cells in _list_kpi_cells(result.measurement, currency)
+        for cells in _list_kpi_cells(result.measurement, words)
     )
-    return _build_table(rows, columns, name=name, title=f"{campaign.lead.kpi.title} by segment")
+    return _build_table(rows, columns, name=name, title=_("{kpi} by segment", kpi=campaign.lead.kpi.title))
 
 
-def tabulate_campaigns(sections: Sequence[Section], currency: str) -> Table:
+def tabulate_campaigns(sections: Sequence[Section], words: Words) -> Table:
     """One row a campaign: the decision and the figure it rests on."""
+    _ = words.gettext
     columns = (
-        Column("campaign", "Campaign"),
-        Column("decision", "Decision"),
-        Column("kpi", "Decided on"),
-        Column("absolute", "Added", kind="number"),
-        Column("interval", "Interval", kind="phrase"),
-        Column("roi", "ROI", kind="number"),
-        Column("customers", "Customers", kind="number"),
+        Column("campaign", _("Campaign")),
+        Column("decision", _("Decision")),
+        Column("kpi", _("Decided on")),
+        Column("absolute", _("Added"), kind="number"),
+        Column("interval", _("Interval"), kind="phrase"),
+        Column("roi", _("ROI"), kind="number"),
+        Column("customers", _("Customers"), kind="number"),
     )
-    rows = (_list_overview_cells(section.campaign, section.anchor, currency) for section in sections)
-    return _build_table(rows, columns, name="campaigns", title="Campaigns and what to do with them")
+    rows = (_list_overview_cells(section.campaign, section.anchor, words) for section in sections)
+    return _build_table(rows, columns, name="campaigns", title=_("Campaigns and what to do with them"))
 
 
 def tabulate_together(data: ReportData) -> Iterator[Table]:
     """Finished campaigns added up, by channel and by quarter."""
+    words, _ = data.words, data.words.gettext
     returns = read_part(data.summary, "returns")
-    for part, heading in (("by_channel", "Channel"), ("by_quarter", "Quarter")):
-        key = part.removeprefix("by_")
+    change = partial(words.format_change, unit="money")
+    for key, heading, title in (
+        ("channel", _("Channel"), _("Finished campaigns by channel")),
+        ("quarter", _("Quarter"), _("Finished campaigns by quarter")),
+    ):
         columns = (
             Column(key, heading),
-            Column("campaigns", "Campaigns and groups", format_count, kind="number"),
-            Column(
-                "margin", "Margin gained", lambda v: format_change(v, "money", data.currency), kind="number"
-            ),
-            Column("interval", "Interval", kind="phrase"),
-            Column("cost", "Cost", lambda v: format_money(v, data.currency), kind="number"),
-            Column("profit", "Profit", lambda v: format_change(v, "money", data.currency), kind="number"),
-            Column("roi", "ROI", format_relative, kind="number"),
+            Column("campaigns", _("Campaigns and groups"), words.format_count, kind="number"),
+            Column("margin", _("Margin gained"), change, kind="number"),
+            Column("interval", _("Interval"), kind="phrase"),
+            Column("cost", _("Cost"), words.format_money, kind="number"),
+            Column("profit", _("Profit"), change, kind="number"),
+            Column("roi", _("ROI"), words.format_relative, kind="number"),
         )
-        rows = pd.DataFrame(returns.get(part) or ())
+        rows = pd.DataFrame(returns.get(f"by_{key}") or ())
         if len(rows):
             rows["interval"] = [
-                format_interval(low, high, lambda end: format_change(end, "money", data.currency))
+                words.format_change_interval(low, high, "money")
                 for low, high in zip(rows["margin_low"], rows["margin_high"], strict=True)
             ]
-        yield build_table(rows, columns, name=part, title=f"Finished campaigns by {key}")
+        yield build_table(rows, columns, name=f"by_{key}", title=title)
 
 
 def describe_programme(data: ReportData) -> Iterator[str]:
     """What all campaigns of a quarter added, by the customers held out of them."""
+    words, _ = data.words, data.words.gettext
     for quarter in data.summary.get("programme") or ():
         primary = quarter["primary_metric"]
         for lift in quarter["metrics"][primary]["lift"].values():
             held, others = quarter["customers"]["control"], sum(quarter["customers"].values())
             if lift["absolute"] is None:
-                reason = quarter["metrics"][primary]["reason"] or NOT_MEASURED
-                yield close_sentence(f"all campaigns of {quarter['quarter']}: {reason}")
+                reason = retell(quarter["metrics"][primary]["reason"] or "", words) or _(NOT_MEASURED)
+                yield words.close_sentence(
+                    words.explain(_("all campaigns of {quarter}", quarter=quarter["quarter"]), reason)
+                )
                 continue
             gain, low, high, mde = (
-                format_change(value, "money", data.currency)
+                words.format_change(value, "money")
                 for value in (lift["absolute"], lift["low"], lift["high"], quarter["mde"])
             )
-            yield close_sentence(
-                f"all campaigns of {quarter['quarter']} together added {gain} a customer ({low} to {high}), by "
-                f"{format_count(held)} of {format_count(others)} customers held out of them; {mde} would be seen"
+            yield words.close_sentence(
+                _(
+                    "all campaigns of {quarter} together added {gain} a customer ({low} to {high}), by {held} of "
+                    "{everybody} customers held out of them; {mde} would be seen",
+                    quarter=quarter["quarter"],
+                    gain=gain,
+                    low=low,
+                    high=high,
+                    held=words.format_count(held),
+                    everybody=words.format_count(others),
+                    mde=mde,
+                )
             )
 
 
-def draw_overview(campaigns: Sequence[Campaign]) -> Figure | None:
+def draw_overview(campaigns: Sequence[Campaign], words: Words) -> Figure | None:
     """The relative change of every campaign's primary metric, those with an interval."""
     rows = [
         _place_effect(
-            campaign.name if len(campaign.lead.effects) < 2 else f"{campaign.name} ({effect.arm})",
+            _label(campaign.name, effect, campaign.lead, words),
             effect,
             campaign.lead.kpi,
             trusted=campaign.verdict.tone != "alarm",
@@ -242,17 +266,17 @@ def draw_overview(campaigns: Sequence[Campaign]) -> Figure | None:
         for campaign in campaigns
         for effect in campaign.lead.effects or (NO_EFFECT,)
     ]
-    caption = FOREST_CAPTION.format(confidence=_name_level(campaigns[0])) if campaigns else ""
-    return _draw(rows, name="campaigns", caption=caption)
+    if not campaigns:
+        return None
+    caption = words.gettext(FOREST_CAPTION, confidence=words.format_level(campaigns[0].confidence))
+    return _draw(rows, words, name="campaigns", caption=caption)
 
 
-def draw_segments(campaign: Campaign, *, name: str) -> Figure | None:
+def draw_segments(campaign: Campaign, words: Words, *, name: str) -> Figure | None:
     """The relative change of a campaign's primary metric in each segment, those with an interval."""
     rows = [
         _place_effect(
-            result.segment_name
-            if len(result.measurement.effects) < 2
-            else f"{result.segment_name} ({effect.arm})",
+            _label(result.segment_name, effect, result.measurement, words),
             effect,
             result.measurement.kpi,
             trusted=campaign.verdict.tone != "alarm",
@@ -260,52 +284,50 @@ def draw_segments(campaign: Campaign, *, name: str) -> Figure | None:
         for result in campaign.segments
         for effect in result.measurement.effects or (NO_EFFECT,)
     ]
-    caption = (
-        f"{campaign.lead.kpi.title} by segment, relative to control, with {_name_level(campaign)} intervals. "
-        "Segments are smaller than the whole, so their lines are longer; one of many may look good by chance "
-        "alone."
+    caption = words.gettext(
+        "{kpi} by segment, relative to control, with {level} intervals. Segments are smaller than the whole, so their "
+        "lines are longer; one of many may look good by chance alone.",
+        kpi=campaign.lead.kpi.title,
+        level=words.format_level(campaign.confidence),
     )
-    return _draw(rows, name=name, caption=caption)
+    return _draw(rows, words, name=name, caption=caption)
 
 
 def explain_missing(data: ReportData) -> str:
     """Why there is nothing to report, in one sentence."""
     reason = read_part(data.summary, "campaigns").get("reason")
-    return close_sentence(
+    nothing = data.words.gettext(
         "no campaign with a control group has been measured, so there is no return to report"
-        + (f": {reason}" if reason else "")
     )
+    return data.words.close_sentence(data.words.explain(nothing, reason))
 
 
-def _list_kpi_cells(measurement: Measurement, currency: str) -> Iterator[dict[str, Cell]]:
+def _list_kpi_cells(measurement: Measurement, words: Words) -> Iterator[dict[str, Cell]]:
     """The cells of a KPI, one set an arm; of a KPI without figures one set that gives the reason."""
     kpi, reason = measurement.kpi, measurement.reason or ""
     for effect in measurement.effects or (NO_EFFECT,):
-        relative = format_relative(effect.relative)
+        levels = {"control": effect.control, "treatment": effect.treatment}
         yield {
             "kpi": Cell(kpi.title, kpi.name),
-            "arm": Cell(effect.arm or MISSING, effect.arm),
-            "control": Cell(format_value(effect.control, kpi.unit, currency), write_exact(effect.control)),
-            "treatment": Cell(
-                format_value(effect.treatment, kpi.unit, currency), write_exact(effect.treatment)
-            ),
-            "absolute": Cell(_write_gain(effect.absolute, kpi, currency), write_exact(effect.absolute)),
-            "interval": Cell(_write_interval(effect, kpi, currency), _write_exact_interval(effect)),
-            "relative": Cell(relative, write_exact(effect.relative)),
-            "p_value": Cell(format_p_value(effect.p_value), write_exact(effect.p_value)),
+            "arm": Cell(name_arm(effect.arm, words) or MISSING, effect.arm),
+            **{arm: Cell(words.format_value(v, kpi.unit), write_exact(v)) for arm, v in levels.items()},
+            "absolute": Cell(_write_gain(effect.absolute, kpi, words), write_exact(effect.absolute)),
+            "interval": Cell(_write_interval(effect, kpi, words), _write_exact_interval(effect)),
+            "relative": Cell(words.format_relative(effect.relative), write_exact(effect.relative)),
+            "p_value": Cell(words.format_p_value(effect.p_value), write_exact(effect.p_value)),
             "reason": Cell(reason, reason),
         }
 
 
-def _list_overview_cells(campaign: Campaign, anchor: str, currency: str) -> dict[str, Cell]:
-    lead = next(_list_kpi_cells(campaign.lead, currency))
-    returned = next(_list_kpi_cells(campaign.find("roi"), currency))
+def _list_overview_cells(campaign: Campaign, anchor: str, words: Words) -> dict[str, Cell]:
+    lead = next(_list_kpi_cells(campaign.lead, words))
+    returned = next(_list_kpi_cells(campaign.find("roi"), words))
     total = sum(campaign.customers.values()) or None
     return lead | {
         "campaign": Cell(campaign.name, campaign.name, href=f"#{anchor}"),
         "decision": Cell(campaign.verdict.word, campaign.verdict.word, tone=campaign.verdict.tone),
         "roi": returned["absolute"],
-        "customers": Cell(format_count(total), write_exact(total)),
+        "customers": Cell(words.format_count(total), write_exact(total)),
     }
 
 
@@ -315,17 +337,17 @@ def _build_table(
     return Table(name, title, columns, tuple(tuple(row[c.source] for c in columns) for row in rows))
 
 
-def _write_gain(value: float | None, kpi: Kpi, currency: str) -> str:
+def _write_gain(value: float | None, kpi: Kpi, words: Words) -> str:
     """A difference to control; for a KPI that exists only against control, the figure itself."""
     if value is None or kpi.name not in AGAINST_CONTROL_ONLY or kpi.unit == "ratio":
-        return format_change(value, kpi.unit, currency)
-    return f"{format_value(value, kpi.unit, currency)} {AGAINST_CONTROL_ONLY[kpi.name]}".strip()
+        return words.format_change(value, kpi.unit)
+    return words.gettext(AGAINST_CONTROL_ONLY[kpi.name], amount=words.format_value(value, kpi.unit))
 
 
-def _write_interval(effect: Effect, kpi: Kpi, currency: str) -> str:
-    signed = kpi.name not in AGAINST_CONTROL_ONLY or kpi.unit == "ratio"
-    write = format_change if signed else format_value
-    return format_interval(effect.low, effect.high, lambda end: write(end, kpi.unit, currency))
+def _write_interval(effect: Effect, kpi: Kpi, words: Words) -> str:
+    if kpi.name not in AGAINST_CONTROL_ONLY or kpi.unit == "ratio":
+        return words.format_change_interval(effect.low, effect.high, kpi.unit)
+    return words.format_interval(effect.low, effect.high, partial(words.format_value, unit=kpi.unit))
 
 
 def _write_exact_interval(effect: Effect) -> str:
@@ -334,8 +356,12 @@ def _write_exact_interval(effect: Effect) -> str:
     return f"{write_exact(effect.low)}..{write_exact(effect.high)}"
 
 
-def _name_level(campaign: Campaign) -> str:
-    return f"{campaign.confidence * 100:g}{SPACE}%"
+def _head_interval(campaign: Campaign, words: Words) -> str:
+    return words.gettext("{level} interval", level=words.format_level(campaign.confidence))
+
+
+def _label(name: str, effect: Effect, measurement: Measurement, words: Words) -> str:
+    return name if len(measurement.effects) < 2 else f"{name} ({name_arm(effect.arm, words)})"
 
 
 def _name_segments(profiles: pd.DataFrame) -> dict[str, str]:
@@ -363,7 +389,7 @@ def _place_effect(label: str, effect: Effect, kpi: Kpi, *, trusted: bool) -> dic
     }
 
 
-def _draw(rows: Sequence[dict[str, Any]], *, name: str, caption: str) -> Figure | None:
+def _draw(rows: Sequence[dict[str, Any]], words: Words, *, name: str, caption: str) -> Figure | None:
     drawable = [
         row
         for row in rows
@@ -372,8 +398,15 @@ def _draw(rows: Sequence[dict[str, Any]], *, name: str, caption: str) -> Figure 
     if not drawable:
         return None
     missing = len(rows) - len(drawable)
-    note = f" {format_plural(missing, 'row')} without a relative interval cannot be drawn." if missing else ""
-    return embed_figure(draw_forest(pd.DataFrame(drawable)), name=name, caption=caption + note)
+    if missing:
+        note = words.ngettext(
+            "{count} row without a relative interval cannot be drawn.",
+            "{count} rows without a relative interval cannot be drawn.",
+            missing,
+        )
+        caption = words.chain(caption, note)
+    figure = draw_forest(pd.DataFrame(drawable), write=words.format_relative)
+    return embed_figure(figure, name=name, caption=caption, words=words)
 
 
-PAGE = Page("roi", "ROI", render_roi, order=3)
+PAGE = Page("roi", mark("ROI"), render_roi, order=3)

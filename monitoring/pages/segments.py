@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -15,24 +16,15 @@ from monitoring.pages.layout import render_template
 from monitoring.pages.layout.campaigns import read_campaigns
 from monitoring.pages.layout.evidence import Evidence, list_evidence
 from monitoring.pages.layout.migration import Movement, read_movement
-from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
-from monitoring.pages.layout.tenures import list_tenures
-from monitoring.pages.layout.trend import Trend, read_trend
-from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
-from monitoring.pages.layout.words import (
-    MISSING,
-    close_sentence,
-    format_count,
-    format_date,
-    format_money,
-    format_number,
-    format_plural,
-    format_share,
-    format_text,
-    format_yes_no,
-    join_words,
-    read_part,
+from monitoring.pages.layout.model_facts import (
+    explain_choice,
+    explain_tenure,
+    list_model_facts,
+    tabulate_candidates,
 )
+from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
+from monitoring.pages.layout.trend import Trend, read_trend
+from monitoring.pages.layout.words import MISSING, Words, format_text, mark, read_part
 from monitoring.playbook import find_play, list_strangers
 from monitoring.segment_charts import (
     HEATMAP_FACTORS,
@@ -45,10 +37,16 @@ from monitoring.segment_charts import (
 )
 
 MAP_CAPTIONS = {
-    "pca": "The axes are the two directions in which customers differ most (principal components) and have no unit: "
-    "read the distances, not the positions. Segments may overlap here and be apart in other factors.",
-    "tsne": "By t-SNE: who lies beside whom means something, how far groups lie from each other does not.",
-    "umap": "By UMAP: who lies beside whom means something, how far groups lie from each other does not.",
+    "pca": mark(
+        "The axes are the two directions in which customers differ most (principal components) and have no unit: "
+        "read the distances, not the positions. Segments may overlap here and be apart in other factors."
+    ),
+    "tsne": mark(
+        "By t-SNE: who lies beside whom means something, how far groups lie from each other does not."
+    ),
+    "umap": mark(
+        "By UMAP: who lies beside whom means something, how far groups lie from each other does not."
+    ),
 }
 
 
@@ -76,8 +74,10 @@ class Card:
 
 def render_segments(data: ReportData) -> Markup:
     """The page's main part."""
+    words, _ = data.words, data.words.gettext
     return render_template(
         "segments.html",
+        words=words,
         cards=list_cards(data),
         hidden=explain_hidden(data),
         strangers=name_strangers(data),
@@ -86,13 +86,13 @@ def render_segments(data: ReportData) -> Markup:
         sizes=tabulate_sizes(data),
         movement=show_movement(data),
         mapped=tabulate_map(data),
-        heatmap=tabulate_heatmap(data.heatmap),
-        fits=tabulate_silhouettes(data.silhouettes),
-        levels=tabulate_levels(data.levels),
+        heatmap=tabulate_heatmap(data.heatmap, words),
+        fits=tabulate_silhouettes(data.silhouettes, words),
+        levels=tabulate_levels(data.levels, words),
         facts=list_model_facts(data),
         tenure=explain_tenure(data),
         chosen=explain_choice(data),
-        candidates=tabulate_candidates(data.candidates, algorithms=data.algorithms),
+        candidates=tabulate_candidates(data.candidates, words, algorithms=data.algorithms),
         missing=explain_missing(data),
     )
 
@@ -101,21 +101,22 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
     """The segments, largest first; customers who fit none come last."""
     if data.profiles.empty:
         return ()
+    words = data.words
     ordered = _order_segments(data.profiles)
     colours = _colour_segments(data.profiles)
-    campaigns = read_campaigns(data.summary)
+    campaigns = read_campaigns(data.summary, words=words)
     return tuple(
         Card(
             name=str(row["segment_name"]),
             colour=colours[row["segment_name"]],
-            size=_show_size(row, data.smallest_group),
-            trend=read_trend(data.sizes, segment_id=row["segment_id"], as_of=data.as_of),
-            share=format_share(row["share"]),
-            value=format_money(row["value"], data.currency),
+            size=_show_size(row, data.smallest_group, words),
+            trend=read_trend(data.sizes, words, segment_id=row["segment_id"], as_of=data.as_of),
+            share=words.format_share(row["share"]),
+            value=words.format_money(row["value"]),
             reasons=tuple((name_factor(factor), str(effect)) for factor, effect in row["reasons"]),
             rule="" if format_text(row["rule"]) == MISSING else str(row["rule"]),
             plays=_list_plays(data, int(row["segment_id"]), str(row["segment_name"])),
-            evidence=list_evidence(campaigns, segment_id=int(row["segment_id"]), currency=data.currency),
+            evidence=list_evidence(campaigns, words, segment_id=int(row["segment_id"])),
             lineage="" if format_text(row["lineage"]) == MISSING else str(row["lineage"]),
         )
         for row in ordered.to_dict("records")
@@ -127,9 +128,15 @@ def explain_hidden(data: ReportData) -> str:
     marks = set(data.profiles["hidden"]) if "hidden" in data.profiles else set()
     if not marks - {""}:
         return ""
-    few = f"Of groups of fewer than {data.smallest_group} people no figures are shown."
-    beside = " So that their size does not follow by subtraction, the next smallest are shown without theirs."
-    return few + (beside if "beside" in marks else "")
+    words, _ = data.words, data.words.gettext
+    few = _(
+        "Of groups of fewer than {count} people no figures are shown.",
+        count=words.format_count(data.smallest_group),
+    )
+    beside = _(
+        "So that their size does not follow by subtraction, the next smallest are shown without theirs."
+    )
+    return words.chain(few, beside if "beside" in marks else "")
 
 
 def name_strangers(data: ReportData) -> str:
@@ -142,63 +149,93 @@ def name_strangers(data: ReportData) -> str:
     strangers = list_strangers(data.playbook, segments)
     if not strangers:
         return ""
-    named = join_words((f"“{name}”" for name in strangers), limit=8)
-    return f"The playbook also speaks of {named}, which no segment is now."
+    words, _ = data.words, data.words.gettext
+    named = words.join((_("“{name}”", name=name) for name in strangers), limit=8)
+    return _("The playbook also speaks of {names}, which no segment is now.", names=named)
 
 
 def draw_figures(data: ReportData) -> dict[str, Figure]:
     """The figures there is data for, by name."""
+    words, _ = data.words, data.words.gettext
     figures: dict[str, Figure] = {}
     sized = data.profiles.dropna(subset=["size"]) if len(data.profiles) else data.profiles
     if len(sized):
         figures["sizes"] = embed_figure(
             draw_segment_sizes(_order_segments(sized), currency=data.currency),
             name="sizes",
-            caption="Each segment's share of all customers, and of the revenue of the last 180 days. A "
-            "revenue bar longer than the customer bar marks a segment that carries more than its "
-            "number."
-            + (" Revenue is that of the segments shown." if len(sized) < len(data.profiles) else ""),
+            words=words,
+            caption=words.chain(
+                _(
+                    "Each segment's share of all customers, and of the revenue of the last 180 days. A revenue bar "
+                    "longer than the customer bar marks a segment that carries more than its number."
+                ),
+                _("Revenue is that of the segments shown.") if len(sized) < len(data.profiles) else "",
+            ),
         )
     if len(data.heatmap):
         factors = len(data.heatmap.columns)
         scope = (
-            f"The {HEATMAP_FACTORS} of {factors} factors in which the segments differ most"
+            _(
+                "The {shown} of {total} factors in which the segments differ most, the most telling first.",
+                shown=words.format_count(HEATMAP_FACTORS),
+                total=words.format_count(factors),
+            )
             if factors > HEATMAP_FACTORS
-            else f"All {factors} factors"
+            else _("All {total} factors, the most telling first.", total=words.format_count(factors))
         )
         figures["heatmap"] = embed_figure(
             draw_heatmap(_order_heatmap(data)),
             name="heatmap",
-            caption="How far each segment lies from the average customer, in standard deviations: orange "
-            f"above, blue below, clear is average. {scope}, the most telling first.",
+            words=words,
+            caption=words.chain(
+                _(
+                    "How far each segment lies from the average customer, in standard deviations: orange above, blue "
+                    "below, clear is average."
+                ),
+                scope,
+            ),
         )
     if len(data.silhouettes):
         figures["silhouettes"] = embed_figure(
             draw_silhouettes(data.silhouettes, colours=_colour_names(data, data.silhouettes["segment_name"])),
             name="silhouettes",
-            caption=f"{format_plural(len(data.silhouettes), 'customer')}, a line each, by how much closer they are to "
-            "their own segment than to the next (silhouette): a broad blade is a segment that stands apart, and "
-            "whoever lies left of zero is nearer to another one.",
+            words=words,
+            caption=_(
+                "{customers}, a line each, by how much closer they are to their own segment than to the next "
+                "(silhouette): a broad blade is a segment that stands apart, and whoever lies left of zero is nearer "
+                "to another one.",
+                customers=_count_customers(len(data.silhouettes), words),
+            ),
         )
     if len(data.levels):
         figures["levels"] = embed_figure(
             draw_levels(data.levels),
             name="levels",
-            caption="The same customers at several levels of detail: each column is the same tree of customers, cut "
-            "where it has few branches and where it has many, and what lies beside a segment is what it falls "
-            "into. A tree's cuts need not be the segments in use.",
+            words=words,
+            caption=_(
+                "The same customers at several levels of detail: each column is the same tree of customers, cut where "
+                "it has few branches and where it has many, and what lies beside a segment is what it falls into. A "
+                "tree's cuts need not be the segments in use."
+            ),
         )
     return figures
 
 
 def draw_maps(data: ReportData) -> tuple[Figure, ...]:
     """A figure a map, in the order given."""
+    words, _ = data.words, data.words.gettext
     return tuple(
         embed_figure(
             draw_segment_map(points, method=method, colours=_colour_names(data, points["segment_name"])),
             name=f"map_{method}",
-            caption=f"{format_plural(len(points), 'customer')}, each a dot; two that lie close behave alike. "
-            + MAP_CAPTIONS[method],
+            words=words,
+            caption=words.chain(
+                _(
+                    "{customers}, each a dot; two that lie close behave alike.",
+                    customers=_count_customers(len(points), words),
+                ),
+                _(MAP_CAPTIONS[method]),
+            ),
         )
         for method, points in data.maps.items()
         if len(points)
@@ -212,29 +249,29 @@ def show_movement(data: ReportData) -> Movement | None:
 
 def tabulate_sizes(data: ReportData) -> Table:
     """The numbers behind the bars: one row a segment."""
+    words, _ = data.words, data.words.gettext
     frame = _order_segments(data.profiles) if len(data.profiles) else data.profiles
     if len(frame):
         revenue = frame["size"].astype(float) * frame["value"].astype(float)
-        shown = [_show_size(row, data.smallest_group) for row in frame.to_dict("records")]
+        shown = [_show_size(row, data.smallest_group, words) for row in frame.to_dict("records")]
         counts = [told if pd.isna(count) else count for told, count in zip(shown, frame["size"], strict=True)]
         frame = frame.assign(
             size=pd.Series(counts, frame.index, dtype=object),
             revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None,
         )
     columns = (
-        Column("segment_name", "Segment"),
-        Column(
-            "size", "Customers", lambda one: one if isinstance(one, str) else format_count(one), kind="number"
-        ),
-        Column("share", "Share of customers", format_share, kind="number"),
-        Column("value", "Revenue each", lambda value: format_money(value, data.currency), kind="number"),
-        Column("revenue_share", "Share of revenue", format_share, kind="number"),
+        Column("segment_name", _("Segment")),
+        Column("size", _("Customers"), partial(_show_count, words=words), kind="number"),
+        Column("share", _("Share of customers"), words.format_share, kind="number"),
+        Column("value", _("Revenue each"), words.format_money, kind="number"),
+        Column("revenue_share", _("Share of revenue"), words.format_share, kind="number"),
     )
-    return build_table(frame, columns, name="sizes", title="Number and revenue of each segment")
+    return build_table(frame, columns, name="sizes", title=_("Number and revenue of each segment"))
 
 
 def tabulate_map(data: ReportData) -> Table:
     """Who is on the map: one row a segment."""
+    words, _ = data.words, data.words.gettext
     points = next((points for points in data.maps.values() if len(points)), pd.DataFrame())
     if points.empty:
         return build_table(points, (), name="mapped", title="")
@@ -245,23 +282,24 @@ def tabulate_map(data: ReportData) -> Table:
         .agg(customers=("x", "size"), x=("x", "mean"), y=("y", "mean"), strength=("strength", "mean"))
     )
     columns = (
-        Column("segment_name", "Segment"),
-        Column("customers", "Customers drawn", format_count, kind="number"),
-        Column("x", "Centre, across", format_number, kind="number"),
-        Column("y", "Centre, upwards", format_number, kind="number"),
-        Column("strength", "Mean strength", format_number, kind="number"),
+        Column("segment_name", _("Segment")),
+        Column("customers", _("Customers drawn"), words.format_count, kind="number"),
+        Column("x", _("Centre, across"), words.format_number, kind="number"),
+        Column("y", _("Centre, upwards"), words.format_number, kind="number"),
+        Column("strength", _("Mean strength"), words.format_number, kind="number"),
     )
     ordered = frame.sort_values("customers", ascending=False, kind="stable").reset_index()
-    return build_table(ordered, columns, name="mapped", title="Segments on the first map")
+    return build_table(ordered, columns, name="mapped", title=_("Segments on the first map"))
 
 
-def tabulate_silhouettes(silhouettes: pd.DataFrame) -> Table:
+def tabulate_silhouettes(silhouettes: pd.DataFrame, words: Words) -> Table:
     """The numbers behind the blades: one row a segment."""
+    _ = words.gettext
     columns = (
-        Column("segment_name", "Segment"),
-        Column("customers", "Customers drawn", format_count, kind="number"),
-        Column("mean", "Mean silhouette", format_number, kind="number"),
-        Column("misplaced", "Nearer to another", format_share, kind="number"),
+        Column("segment_name", _("Segment")),
+        Column("customers", _("Customers drawn"), words.format_count, kind="number"),
+        Column("mean", _("Mean silhouette"), words.format_number, kind="number"),
+        Column("misplaced", _("Nearer to another"), words.format_share, kind="number"),
     )
     if silhouettes.empty:
         return build_table(silhouettes, columns, name="fits", title="")
@@ -274,148 +312,44 @@ def tabulate_silhouettes(silhouettes: pd.DataFrame) -> Table:
         }
     )
     ordered = frame.sort_values("mean", ascending=False, kind="stable").reset_index()
-    return build_table(ordered, columns, name="fits", title="How well customers fit their segment")
+    return build_table(ordered, columns, name="fits", title=_("How well customers fit their segment"))
 
 
-def tabulate_levels(levels: pd.DataFrame) -> Table:
+def tabulate_levels(levels: pd.DataFrame, words: Words) -> Table:
     """Every segment at every level."""
+    _ = words.gettext
     columns = (
-        Column("level", "Segments at this level", format_count, kind="number"),
-        Column("segment", "Number", format_count, kind="number"),
-        Column("parent", "Lies in number", format_count, kind="number"),
-        Column("name", "Segment"),
-        Column("share", "Share of customers", format_share, kind="number"),
+        Column("level", _("Segments at this level"), words.format_count, kind="number"),
+        Column("segment", _("Number"), words.format_count, kind="number"),
+        Column("parent", _("Lies in number"), words.format_count, kind="number"),
+        Column("name", _("Segment")),
+        Column("share", _("Share of customers"), words.format_share, kind="number"),
     )
-    return build_table(levels, columns, name="levels", title="Segments at every level")
+    return build_table(levels, columns, name="levels", title=_("Segments at every level"))
 
 
-def tabulate_heatmap(heatmap: pd.DataFrame) -> Table:
+def tabulate_heatmap(heatmap: pd.DataFrame, words: Words) -> Table:
     """The numbers behind the heatmap: one row a factor."""
+    _ = words.gettext
     turned = heatmap.T
     turned.columns = [f"segment {place}" for place in range(len(turned.columns))]
     frame = turned.reset_index(names="factor")
     segments = [
-        Column(key, str(name), format_number, kind="number")
+        Column(key, str(name), words.format_number, kind="number")
         for key, name in zip(turned.columns, heatmap.index, strict=True)
     ]
-    columns = (Column("factor", "Factor", name_factor), *segments)
+    columns = (Column("factor", _("Factor"), name_factor), *segments)
     return build_table(
-        frame, columns, name="segment_factors", title="Standardised mean of each factor by segment"
+        frame, columns, name="segment_factors", title=_("Standardised mean of each factor by segment")
     )
-
-
-def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
-    """What can be said about the model in use, or the one trained this week: a name, a figure, what it means."""
-    training = data.champion or read_part(data.summary, "training")
-    promotion = read_part(data.summary, "promotion")
-    if not training.get("algorithm"):
-        return ()
-    champion = format_text(promotion.get("champion_version"))
-    since = _find_since(data)
-    return (
-        (
-            "In use",
-            MISSING if champion == MISSING else f"Version {champion}",
-            f"since {format_date(since)}" if since is not None else _name_decision(promotion.get("decision")),
-        ),
-        (
-            "Algorithm",
-            _name_algorithm(training["algorithm"], data.algorithms),
-            "of the model in use" if data.champion else "of the model trained this week",
-        ),
-        (
-            "Stability",
-            format_number(training.get("stability")),
-            "1: the same segments whichever customers are left out; 0: by chance",
-        ),
-        (
-            "Separation",
-            format_number(training.get("separation")),
-            "how far the segments stand apart; more is better",
-        ),
-        (
-            "Silhouette",
-            format_number(training.get("silhouette")),
-            "−1 to 1: how much closer to one's own segment",
-        ),
-        ("In no segment", format_share(training.get("outlier_share")), "customers unlike any group"),
-    )
-
-
-def explain_tenure(data: ReportData) -> str:
-    """Since when the model has been in use and why it was chosen then; nothing where that is not on record."""
-    since = _find_since(data)
-    if since is None:
-        return ""
-    version = read_part(data.summary, "promotion")["champion_version"]
-    name = ""
-    if data.champion:
-        algorithm = _name_algorithm(data.champion["algorithm"], data.algorithms)
-        name = f", {algorithm} with {format_plural(data.champion.get('segments'), 'segment')},"
-    opening = f"Version {version}{name} has been in use since {format_date(since)}."
-    decision = data.promotions[data.promotions["decided_at"] == since].iloc[-1]
-    if str(decision["as_of"]) == str(data.as_of):
-        return opening  # the week's own choice, which is told anyway
-    reasons = decision["reasons"]
-    told = "; ".join(map(str, reasons)) if isinstance(reasons, list | tuple) else format_text(reasons)
-    return (
-        f"{opening} It was chosen then because: {close_sentence(told)}"
-        if told not in ("", MISSING)
-        else opening
-    )
-
-
-def explain_choice(data: ReportData) -> str:
-    """Why the chosen model was chosen, in two sentences; nothing where no model was trained."""
-    training = read_part(data.summary, "training")
-    if not training.get("algorithm"):
-        return ""
-    algorithm = _name_algorithm(training["algorithm"], data.algorithms)
-    name = f"{algorithm} with {format_plural(training.get('segments'), 'segment')}"
-    tried, chosen = data.candidates, pd.DataFrame()
-    if len(tried):
-        fits = tried["admissible"].astype(bool)
-        alike = (tried["algorithm"] == training["algorithm"]) & (
-            tried["segments"] == training.get("segments")
-        )
-        chosen = tried[fits & alike]
-        opening = (
-            f"{format_plural(len(tried), 'candidate was', 'candidates were')} compared and "
-            f"{format_count(fits.sum())} met every requirement; {name} was chosen."
-        )
-    else:
-        opening = f"{name} was chosen."
-    reason = format_text(chosen.iloc[0]["reason"]) if len(chosen) else MISSING
-    decision = read_part(data.summary, "promotion")
-    reasons = join_words((str(reason) for reason in decision.get("reasons") or ()), limit=4)
-    verdict = read_verdict(decision.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION)
-    closing = f"{verdict.meaning.rstrip('.')}: {reasons}." if reasons else verdict.meaning
-    return " ".join(
-        part for part in (opening, "" if reason == MISSING else close_sentence(reason), closing) if part
-    )
-
-
-def tabulate_candidates(candidates: pd.DataFrame, *, algorithms: Mapping[str, str]) -> Table:
-    """Every model that was compared."""
-    columns = (
-        Column("algorithm", "Algorithm", lambda name: _name_algorithm(name, algorithms)),
-        Column("segments", "Segments", format_count, kind="number"),
-        Column("silhouette", "Silhouette", format_number, kind="number"),
-        Column("stability", "Stability", format_number, kind="number"),
-        Column("separation", "Separation", format_number, kind="number"),
-        Column("outlier_share", "In no segment", format_share, kind="number"),
-        Column("smallest_share", "Smallest segment", format_share, kind="number"),
-        Column("admissible", "Admissible", format_yes_no),
-        Column("reason", "Why"),
-    )
-    return build_table(candidates, columns, name="candidates", title="Models compared this week")
 
 
 def explain_missing(data: ReportData) -> str:
     """Why there are no segments to show."""
+    words, _ = data.words, data.words.gettext
     training = read_part(data.summary, "training")
-    reason = training.get("reason") or "no model is in use and none was trained this week"
-    return close_sentence(f"there are no segments to show: {reason}")
+    reason = training.get("reason") or _("no model is in use and none was trained this week")
+    return words.close_sentence(words.explain(_("there are no segments to show"), reason))
 
 
 def _colour_segments(profiles: pd.DataFrame) -> dict[str, str]:
@@ -444,34 +378,28 @@ def _colour_names(data: ReportData, segment_names: pd.Series) -> Mapping[str, st
     return known | {name: colour for name, colour in choose_colours(list(names)).items() if name not in known}
 
 
-def _show_size(row: Mapping[Any, Any], smallest: int) -> str:
+def _show_size(row: Mapping[Any, Any], smallest: int, words: Words) -> str:
     """A segment's customers, or why they are not told."""
-    told = {"small": f"fewer than {smallest}", "beside": "not shown"}
-    return told.get(row.get("hidden", ""), format_count(row["size"]))
+    few = words.gettext("fewer than {count}", count=words.format_count(smallest))
+    told = {"small": few, "beside": words.gettext("not shown")}
+    return told.get(row.get("hidden", ""), words.format_count(row["size"]))
+
+
+def _show_count(count: Any, words: Words) -> str:
+    """A number of customers; in words already where it is not shown."""
+    return count if isinstance(count, str) else words.format_count(count)
 
 
 def _list_plays(data: ReportData, segment_id: int, name: str) -> tuple[tuple[str, str], ...]:
-    play = find_play(data.playbook, segment_id=segment_id, name=name)
+    play, _ = find_play(data.playbook, segment_id=segment_id, name=name), data.words.gettext
     if play is None:
         return ()
-    said = (("Message", play.message), ("Channel", play.channel), ("Offer", play.offer))
+    said = ((_("Message"), play.message), (_("Channel"), play.channel), (_("Offer"), play.offer))
     return tuple((label, text) for label, text in said if text)
 
 
-def _find_since(data: ReportData) -> Any:
-    """When the model in use was put there, the last time; None where that is not on record."""
-    tenures = list_tenures(data.promotions)
-    version = str(read_part(data.summary, "promotion").get("champion_version"))
-    current = tenures.loc[tenures["version"].astype(str) == version, "since"]
-    return None if current.empty else current.iloc[0]
+def _count_customers(count: int, words: Words) -> str:
+    return words.ngettext("{count} customer", "{count} customers", count)
 
 
-def _name_algorithm(algorithm: Any, known: Mapping[str, str]) -> str:
-    return known.get(str(algorithm), format_text(algorithm))
-
-
-def _name_decision(decision: Any) -> str:
-    return read_verdict(decision, PROMOTION, unknown=Verdict(MISSING, "", "")).word
-
-
-PAGE = Page("segments", "Segments", render_segments, order=2)
+PAGE = Page("segments", mark("Segments"), render_segments, order=2)

@@ -151,6 +151,20 @@ def test_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert load_settings(file).currency == "USD"
 
 
+@pytest.mark.parametrize("language", ["en", "de", "ru", "zh", "de-CH"])
+def test_the_report_speaks_a_language_there_is(tmp_path: Path, language: str) -> None:
+    assert load_settings(write(tmp_path)).report.language == "en"
+    file = write(tmp_path, tail=f'[report]\nlanguage = "{language}"')
+    assert load_settings(file).report.language == language
+
+
+def test_a_language_there_is_not_is_named_beside_those_there_are(tmp_path: Path) -> None:
+    message = read_error(write(tmp_path, tail='[report]\nlanguage = "French"'))
+    assert message.startswith(
+        "report.language = 'French': there is no report in 'French'; there is one in en, de, ru, zh"
+    )
+
+
 def test_a_variable_that_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHOP_NAME", raising=False)
     message = read_error(write(tmp_path, tail='[report]\ntitle = "At ${SHOP_NAME}"'))

@@ -18,13 +18,14 @@ VOID = {"meta", "link", "rect", "br", "img", "input"}
 
 
 class Document(HTMLParser):
-    """A page taken apart: its elements, its visible text, its tables by name, the JSON of its figures."""
+    """A page taken apart: elements, visible text, tables by name, the JSON of its figures, the words of its scripts."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.tables: dict[str, list[list[tuple[str, str]]]] = {}
         self.figures: dict[str, dict] = {}
+        self.script_words: dict[str, Any] = {}
         self.open: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
         self.feed(html)
@@ -59,7 +60,9 @@ class Document(HTMLParser):
     def handle_data(self, data: str) -> None:
         tag, attributes = self.open[-1] if self.open else ("", {})
         if tag == "script":
-            if attributes.get("type") == "application/json":
+            if attributes.get("id") == "words":
+                self.script_words = json.loads(data)
+            elif attributes.get("type") == "application/json":
                 self.figures[str(attributes["data-figure"])] = json.loads(data)
             else:
                 assert data.strip() == "", f"a script in the page: {data[:80]}"

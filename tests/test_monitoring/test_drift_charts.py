@@ -29,7 +29,7 @@ def test_then_and_now_are_drawn_for_every_factor_as_shares_of_customers() -> Non
     ]
     figure = draw_then_and_now(pd.concat(frames, ignore_index=True))
     assert len(figure.data) == 4
-    assert [int(sum(trace.y[::2])) for trace in figure.data] == [100] * 4
+    assert [int(sum(trace.y)) for trace in figure.data] == [100] * 4
     assert "<7>" not in figure.layout.annotations[0].text
     then, now = figure.data[0], figure.data[1]
     assert max(x for x, y in zip(then.x, then.y, strict=True) if y) < 1.1

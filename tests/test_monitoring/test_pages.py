@@ -15,19 +15,10 @@ import monitoring.pages as pages
 from monitoring.pages import ReportData, load_pages, render_site
 from monitoring.pages.layout import read_assets
 from monitoring.pages.layout.tenures import list_tenures
-from monitoring.pages.layout.words import (
-    format_change,
-    format_date,
-    format_interval,
-    format_money,
-    format_number,
-    format_p_value,
-    format_share,
-    format_value,
-    join_words,
-)
+from monitoring.pages.layout.words import load_words
 
 SPACE = "\N{NO-BREAK SPACE}"
+WORDS = load_words()
 EMPTY = ReportData("Shop", date(2026, 11, 16), "EUR", "", summary={})
 
 
@@ -78,7 +69,7 @@ def test_names_stay_text(site: dict[str, Document]) -> None:
     assert "visits '30' <d>" in site["drift.html"].text
     for page in (campaign, *site.values()):
         sources = [attributes.get("src") for tag, attributes in page.elements if tag == "script"]
-        assert {source for source in sources if source} <= {"plotly.min.js", "site.js"}
+        assert {source for source in sources if source} <= {"plotly.min.js", *read_assets()}
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_code_or_style_stands_in_the_page(
@@ -443,38 +434,38 @@ def test_pages_are_the_same_for_the_same_data() -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (format_number(0), "0"),
-        (format_number(0.0412), "0.041"),
-        (format_number(12.345), "12.3"),
-        (format_number(45120.4), "45,120"),
-        (format_number(-3.2), "−3.20"),
-        (format_number(1e-6), f"≈{SPACE}0"),
-        (format_number(float("nan")), "–"),
-        (format_number(None), "–"),
-        (format_share(0), f"0{SPACE}%"),
-        (format_share(0.0057), f"0.57{SPACE}%"),
-        (format_share(0.342), f"34.2{SPACE}%"),
-        (format_share(1), f"100{SPACE}%"),
-        (format_money(12.4, "EUR"), "€12.40"),
-        (format_money(45120, "EUR"), "€45,120"),
-        (format_money(-3, "EUR"), "−€3.00"),
-        (format_money(310, "CHF"), f"CHF{SPACE}310"),
-        (format_value(0.1205, "share", "EUR"), f"12.05{SPACE}%"),
-        (format_change(0.0293, "share", "EUR"), "+2.93 points"),
-        (format_change(-2.5, "money", "EUR"), "−€2.50"),
-        (format_change(0, "money", "EUR"), "±€0.00"),
-        (format_p_value(0.0004), "< 0.001"),
-        (format_p_value(0.04321), "0.043"),
-        (format_p_value(None), "–"),
-        (format_date("2026-11-16"), f"16{SPACE}November{SPACE}2026"),
-        (format_date("some day"), "some day"),
-        (format_interval(1, 2, format_number), "1.00 to 2.00"),
-        (format_interval(1, None, format_number), "at least 1.00"),
-        (format_interval(None, 2, format_number), "at most 2.00"),
-        (format_interval(None, None, format_number), "–"),
-        (join_words([]), ""),
-        (join_words(["a", "b"]), "a and b"),
-        (join_words("abcde"), "a, b, c and 2 more"),
+        (WORDS.format_number(0), "0"),
+        (WORDS.format_number(0.0412), "0.041"),
+        (WORDS.format_number(12.345), "12.3"),
+        (WORDS.format_number(45120.4), "45,120"),
+        (WORDS.format_number(-3.2), "−3.20"),
+        (WORDS.format_number(1e-6), f"≈{SPACE}0"),
+        (WORDS.format_number(float("nan")), "–"),
+        (WORDS.format_number(None), "–"),
+        (WORDS.format_share(0), f"0{SPACE}%"),
+        (WORDS.format_share(0.0057), f"0.57{SPACE}%"),
+        (WORDS.format_share(0.342), f"34.2{SPACE}%"),
+        (WORDS.format_share(1), f"100{SPACE}%"),
+        (WORDS.format_money(12.4), "€12.40"),
+        (WORDS.format_money(45120), "€45,120"),
+        (WORDS.format_money(-3), "−€3.00"),
+        (load_words(currency="CHF").format_money(310), f"CHF{SPACE}310"),
+        (WORDS.format_value(0.1205, "share"), f"12.05{SPACE}%"),
+        (WORDS.format_change(0.0293, "share"), "+2.93 points"),
+        (WORDS.format_change(-2.5, "money"), "−€2.50"),
+        (WORDS.format_change(0, "money"), "±€0.00"),
+        (WORDS.format_p_value(0.0004), "< 0.001"),
+        (WORDS.format_p_value(0.04321), "0.043"),
+        (WORDS.format_p_value(None), "–"),
+        (WORDS.format_date("2026-11-16"), f"16{SPACE}November{SPACE}2026"),
+        (WORDS.format_date("some day"), "some day"),
+        (WORDS.format_interval(1, 2, WORDS.format_number), "1.00 to 2.00"),
+        (WORDS.format_interval(1, None, WORDS.format_number), "at least 1.00"),
+        (WORDS.format_interval(None, 2, WORDS.format_number), "at most 2.00"),
+        (WORDS.format_interval(None, None, WORDS.format_number), "–"),
+        (WORDS.join([]), ""),
+        (WORDS.join(["a", "b"]), "a and b"),
+        (WORDS.join("abcde"), "a, b, c and 2 more"),
     ],
 )
 def test_figures_are_written_for_people(written: str, expected: str) -> None:

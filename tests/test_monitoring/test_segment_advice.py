@@ -15,6 +15,7 @@ from monitoring.pages import ReportData, load_pages
 from monitoring.pages.layout.campaigns import read_campaigns
 from monitoring.pages.layout.evidence import Evidence, list_evidence
 from monitoring.pages.layout.trend import read_trend
+from monitoring.pages.layout.words import load_words
 from monitoring.playbook import Play, find_play, list_strangers
 
 SOURCE = """
@@ -27,6 +28,7 @@ email = "mail"
 occurred_at = "ts"
 kind = "'purchase'"
 """
+WORDS = load_words()
 SEGMENTS = ((1, "Regulars"), (2, "Window shoppers"), (0, "Unlike any"))
 
 
@@ -54,7 +56,7 @@ def measure(
 
 def list_of(*campaigns: dict[str, Any], segment_id: int = 1) -> tuple[Evidence, ...]:
     return list_evidence(
-        read_campaigns({"campaigns": list(campaigns)}), segment_id=segment_id, currency="EUR"
+        read_campaigns({"campaigns": list(campaigns)}, words=WORDS), WORDS, segment_id=segment_id
     )
 
 
@@ -121,7 +123,7 @@ def test_playbook_and_effects_stand_together() -> None:
     data = make_data(playbook={"1": Play(offer="a voucher")})
     loyal, *_ = read_cards(data).values()
     assert "a voucher" in loyal
-    assert "Autumn mail: +2.93 points conversion (+0.81 to +5.05 points)" in loyal
+    assert "Autumn mail +2.93 points conversion (+0.81 to +5.05 points)" in loyal
     links = [attributes["href"] for tag, attributes in render(data).elements if tag == "a"]
     assert "roi.html#campaign-1" in links
 
@@ -227,13 +229,13 @@ def make_sizes(*counts: float | None) -> pd.DataFrame:
     ],
 )
 def test_a_size_is_compared_with_the_week_before(counts: tuple[float | None, ...], change: str) -> None:
-    assert read_trend(make_sizes(*counts), segment_id=1, as_of=date(2026, 11, 16)).change == change
+    assert read_trend(make_sizes(*counts), WORDS, segment_id=1, as_of=date(2026, 11, 16)).change == change
 
 
 def test_a_trend_is_drawn_from_three_weeks_on_and_told_in_words() -> None:
     day = date(2026, 11, 16)
-    assert read_trend(make_sizes(100, 200), segment_id=1, as_of=day).points == ""
-    trend = read_trend(make_sizes(0, None, 100, 200), segment_id=1, as_of=day)
+    assert read_trend(make_sizes(100, 200), WORDS, segment_id=1, as_of=day).points == ""
+    trend = read_trend(make_sizes(0, None, 100, 200), WORDS, segment_id=1, as_of=day)
     points = [tuple(map(float, point.split(","))) for point in trend.points.split()]
     assert points == [
         (2, 26),
@@ -241,13 +243,13 @@ def test_a_trend_is_drawn_from_three_weeks_on_and_told_in_words() -> None:
         (118, 2),
     ]  # zero at the foot, the largest at the head, a gap a week wide
     assert trend.label.endswith(": 0, 100, 200")
-    assert read_trend(make_sizes(1, 2, 3), segment_id=2, as_of=day).points == ""
-    assert read_trend(pd.DataFrame(), segment_id=1, as_of=day).change == ""
+    assert read_trend(make_sizes(1, 2, 3), WORDS, segment_id=2, as_of=day).points == ""
+    assert read_trend(pd.DataFrame(), WORDS, segment_id=1, as_of=day).change == ""
 
 
 def test_a_new_segment_is_compared_with_nothing() -> None:
     sizes = pd.concat([make_sizes(10, 20), make_sizes(50).assign(segment_id=3)])
-    assert read_trend(sizes, segment_id=3, as_of=date(2026, 11, 16)).change == ""
+    assert read_trend(sizes, WORDS, segment_id=3, as_of=date(2026, 11, 16)).change == ""
 
 
 def test_the_model_in_use_is_told_with_its_own_figures() -> None:

@@ -22,8 +22,8 @@ DATA = ReportData(
     evidently_html="<!doctype html><title>Evidently</title>",
 )
 FILES = {
-    "index.html", "segments.html", "roi.html", "drift.html", "data_health.html", "evidently.html",
-    "plotly.min.js", "site.css", "site.js",
+    "index.html", "segments.html", "roi.html", "drift.html", "data_health.html", "audit.html", "evidently.html",
+    "plotly.min.js", "site.css", "tables.js", "numbers.js", "site.js",
 }  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""A campaign's measured results, read out of the run's summary into small types a page can walk through."""
+"""A campaign's measured results, read out of the run's summary into small types a page can walk through.
+
+Whatever in them is said in words is in the reader's language.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.metrics import Unit, load_metrics
+from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.verdicts import CAMPAIGN, Verdict, read_verdict
-from monitoring.pages.layout.words import format_text, read_number
+from monitoring.pages.layout.words import Words, format_text, mark, read_number
 
 KPI_ORDER = ("conversion", "cac", "aov", "churn", "ltv", "roi", "cost_per_conversion")
-NOT_MEASURED = "not measured"
-NO_DECISION = Verdict("No decision", "The figures stand without a recommendation.", "")
+NOT_MEASURED = mark("not measured")
+NO_DECISION = Verdict(mark("No decision"), mark("The figures stand without a recommendation."), "")
 # What these say against control is no difference of two levels but a figure of its own.
-AGAINST_CONTROL_ONLY = {"cac": "each", "cost_per_conversion": "each", "roi": ""}
+AGAINST_CONTROL_ONLY = {
+    "cac": mark("{amount} each"),
+    "cost_per_conversion": mark("{amount} each"),
+    "roi": "{amount}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class Campaign:
 
     campaign_id: str
     name: str
+    decision: str
     verdict: Verdict
     sentence: str
     primary: str
@@ -107,7 +116,7 @@ class Campaign:
 
 
 def read_campaigns(
-    summary: Mapping[str, Any], *, segment_names: Mapping[str, str] | None = None
+    summary: Mapping[str, Any], *, words: Words, segment_names: Mapping[str, str] | None = None
 ) -> tuple[Campaign, ...]:
     """The measured campaigns of a run; none where the run has none.
 
@@ -117,40 +126,46 @@ def read_campaigns(
     campaigns = summary.get("campaigns")
     if not isinstance(campaigns, list | tuple):
         return ()
-    return tuple(_read_campaign(entry, segment_names or {}) for entry in campaigns)
+    return tuple(_read_campaign(entry, segment_names or {}, words) for entry in campaigns)
 
 
-def _read_campaign(entry: Mapping[str, Any], segment_names: Mapping[str, str]) -> Campaign:
+def _read_campaign(entry: Mapping[str, Any], segment_names: Mapping[str, str], words: Words) -> Campaign:
     primary = str(entry.get("primary_metric") or "conversion")
     metrics = dict(entry.get("metrics") or {})
-    kpis = _list_kpis([*KPI_ORDER, *metrics, primary])
+    kpis = _list_kpis([*KPI_ORDER, *metrics, primary], words)
     identifier = format_text(entry.get("campaign_id"))
     return Campaign(
         campaign_id=identifier,
         name=str(entry.get("name") or identifier),
-        verdict=read_verdict(entry.get("decision"), CAMPAIGN, unknown=NO_DECISION),
-        sentence=str(entry.get("sentence") or entry.get("reason") or ""),
+        decision=str(entry.get("decision") or ""),
+        verdict=read_verdict(entry.get("decision"), CAMPAIGN, unknown=NO_DECISION, words=words),
+        sentence=retell(str(entry.get("sentence") or entry.get("reason") or ""), words),
         primary=primary,
         confidence=1 - (read_number(entry.get("alpha")) or 0.05),
         customers={arm: int(count or 0) for arm, count in _read_numbers(entry.get("customers")).items()},
         costs=_read_numbers(entry.get("costs")),
         window={str(name): str(moment) for name, moment in (entry.get("window") or {}).items()},
         srm_p=read_number(entry.get("srm_p")),
-        checks=tuple(Check(c.get("passed"), str(c.get("sentence"))) for c in entry.get("checks") or ()),
-        measurements=tuple(_read_measurement(kpi, metrics.get(name)) for name, kpi in kpis.items()),
+        checks=tuple(
+            Check(c.get("passed"), retell(str(c.get("sentence")), words)) for c in entry.get("checks") or ()
+        ),
+        measurements=tuple(_read_measurement(kpi, metrics.get(name), words) for name, kpi in kpis.items()),
         segments=tuple(
-            _read_segment(segment_id, result, kpis[primary], segment_names)
+            _read_segment(segment_id, result, kpis[primary], segment_names, words)
             for segment_id, result in (entry.get("by_segment") or {}).items()
         ),
         entry=entry,
     )
 
 
-def _list_kpis(names: list[str]) -> dict[str, Kpi]:
+def _list_kpis(names: list[str], words: Words) -> dict[str, Kpi]:
     known = load_metrics()
     return {
         name: Kpi(
-            name, known[name].title, known[name].unit, better=1 if known[name].better == "higher" else -1
+            name,
+            words.gettext(known[name].title),
+            known[name].unit,
+            better=1 if known[name].better == "higher" else -1,
         )
         if name in known
         else Kpi(name, name.replace("_", " ").capitalize(), "number")
@@ -158,15 +173,15 @@ def _list_kpis(names: list[str]) -> dict[str, Kpi]:
     }
 
 
-def _read_measurement(kpi: Kpi, metric: Mapping[str, Any] | None) -> Measurement:
+def _read_measurement(kpi: Kpi, metric: Mapping[str, Any] | None, words: Words) -> Measurement:
     if not metric:
-        return Measurement(kpi, (), NOT_MEASURED)
+        return Measurement(kpi, (), words.gettext(NOT_MEASURED))
     levels = dict(metric.get("arms") or {})
     lifts = dict(metric.get("lift") or {})
     control = read_number(levels.get("control"))
     arms = dict.fromkeys([*(arm for arm in levels if arm != "control"), *lifts])
     effects = tuple(_read_effect(arm, control, levels.get(arm), lifts.get(arm) or {}) for arm in arms)
-    return Measurement(kpi, effects, str(metric["reason"]) if metric.get("reason") else None)
+    return Measurement(kpi, effects, retell(str(metric["reason"]), words) if metric.get("reason") else None)
 
 
 def _read_effect(arm: str, control: float | None, level: Any, lift: Mapping[str, Any]) -> Effect:
@@ -176,11 +191,18 @@ def _read_effect(arm: str, control: float | None, level: Any, lift: Mapping[str,
 
 
 def _read_segment(
-    segment_id: str, result: Mapping[str, Any], kpi: Kpi, segment_names: Mapping[str, str]
+    segment_id: str, result: Mapping[str, Any], kpi: Kpi, segment_names: Mapping[str, str], words: Words
 ) -> SegmentResult:
     counts = [count for count in _read_numbers(result.get("customers")).values() if count is not None]
-    name = result.get("segment_name") or segment_names.get(str(segment_id)) or f"Segment {segment_id}"
-    return SegmentResult(str(name), int(sum(counts)) if counts else None, _read_measurement(kpi, result))
+    name = result.get("segment_name") or name_segment(segment_id, segment_names, words)
+    return SegmentResult(
+        str(name), int(sum(counts)) if counts else None, _read_measurement(kpi, result, words)
+    )
+
+
+def name_segment(segment_id: Any, names: Mapping[str, str], words: Words) -> str:
+    """A segment by its name, or by its number where it has none."""
+    return names.get(str(segment_id)) or words.gettext("Segment {number}", number=segment_id)
 
 
 def _read_numbers(values: Any) -> dict[str, float | None]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from monitoring.finished_campaigns import is_over
 from monitoring.pages.layout.campaigns import NOT_MEASURED, Campaign, Effect, Measurement
-from monitoring.pages.layout.words import format_change, format_interval, read_number
+from monitoring.pages.layout.retelling import name_arm, name_metric
+from monitoring.pages.layout.words import Words, read_number
 
 UNDECIDED = ("continue", "invalid")
 
@@ -23,7 +24,7 @@ class Evidence:
     tone: str = ""
 
 
-def list_evidence(campaigns: Sequence[Campaign], *, segment_id: int, currency: str) -> tuple[Evidence, ...]:
+def list_evidence(campaigns: Sequence[Campaign], words: Words, *, segment_id: int) -> tuple[Evidence, ...]:
     """What each campaign that is over and can be believed did to its primary metric in a segment.
 
     The figure is the plain difference, as in the ROI page's table of segments. Assignments keep the segment of their
@@ -36,11 +37,11 @@ def list_evidence(campaigns: Sequence[Campaign], *, segment_id: int, currency: s
         evidence
         for place, campaign in enumerate(campaigns, start=1)
         if is_over(campaign.entry) and campaign.entry.get("decision") not in UNDECIDED
-        for evidence in _list_effects(campaign, f"roi.html#campaign-{place}", segment_id, currency)
+        for evidence in _list_effects(campaign, words, f"roi.html#campaign-{place}", segment_id)
     )
 
 
-def _list_effects(campaign: Campaign, href: str, segment_id: int, currency: str) -> Iterator[Evidence]:
+def _list_effects(campaign: Campaign, words: Words, href: str, segment_id: int) -> Iterator[Evidence]:
     """One line an arm; nothing where the segment was not in the campaign."""
     told = dict(campaign.entry.get("by_segment") or {})
     for (known, entry), result in zip(told.items(), campaign.segments, strict=True):
@@ -48,33 +49,37 @@ def _list_effects(campaign: Campaign, href: str, segment_id: int, currency: str)
             continue
         measurement = result.measurement
         if not measurement.effects:
-            yield Evidence(campaign.name, href, _explain(measurement))
+            yield Evidence(campaign.name, href, _explain(measurement, words))
         for effect in measurement.effects:
-            name = f"{campaign.name} ({effect.arm})" if len(measurement.effects) > 1 else campaign.name
+            name = campaign.name
+            if len(measurement.effects) > 1:
+                name = words.gettext("{campaign} ({arm})", campaign=name, arm=name_arm(effect.arm, words))
             beside = dict((entry.get("beside_others") or {}).get(effect.arm) or {})
-            text, tone = _tell_effect(effect, measurement, beside, 1 - campaign.confidence, currency)
+            text, tone = _tell_effect(effect, measurement, beside, words, alpha=1 - campaign.confidence)
             yield Evidence(name, href, text, tone)
 
 
 def _tell_effect(
-    effect: Effect, measurement: Measurement, beside: Mapping[str, Any], alpha: float, currency: str
+    effect: Effect, measurement: Measurement, beside: Mapping[str, Any], words: Words, *, alpha: float
 ) -> tuple[str, str]:
     """The effect in words, and its tone. What is one of many segments' is held against their number."""
-    kpi = measurement.kpi
+    _, kpi = words.gettext, measurement.kpi
     if effect.absolute is None or (effect.low is None and effect.high is None):
-        return _explain(measurement), ""
-    interval = format_interval(effect.low, effect.high, lambda end: format_change(end, kpi.unit, currency))
-    tone = effect.judge(kpi.better)
+        return _explain(measurement, words), ""
+    interval = words.format_change_interval(effect.low, effect.high, kpi.unit)
+    metric, tone = name_metric(kpi.name, words), effect.judge(kpi.better)
     if not tone:
-        return f"no effect found on {kpi.title.lower()} ({interval})", ""
-    text = f"{format_change(effect.absolute, kpi.unit, currency)} {kpi.title.lower()} ({interval})"
+        return _("no effect found on {metric} ({interval})", metric=metric, interval=interval), ""
+    change = words.format_change(effect.absolute, kpi.unit)
+    text = _("{change} {metric} ({interval})", change=change, metric=metric, interval=interval)
     shrunken, p_value = (read_number(beside.get(name)) for name in ("shrunken", "adjusted_p"))
     if shrunken is not None:
-        text += f"; with luck taken out {format_change(shrunken, kpi.unit, currency)}"
+        change = words.format_change(shrunken, kpi.unit)
+        text = _("{effect}; with luck taken out {change}", effect=text, change=change)
     if p_value is not None and p_value >= alpha:
-        return f"{text}; of so many segments, one may look like this by chance", ""
+        return _("{effect}; of so many segments, one may look like this by chance", effect=text), ""
     return text, tone
 
 
-def _explain(measurement: Measurement) -> str:
-    return f"cannot be told: {measurement.reason or NOT_MEASURED}"
+def _explain(measurement: Measurement, words: Words) -> str:
+    return words.gettext("cannot be told: {why}", why=measurement.reason or words.gettext(NOT_MEASURED))

@@ -1,71 +1,5 @@
-// Sorts and saves tables, draws figures in the page's own colours. Nothing is loaded from anywhere and nothing sent.
+// Draws the figures in the page's own colours, readies the page for paper. Nothing is loaded from anywhere and nothing sent.
 "use strict";
-
-const NUMBER_ORDER = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-
-const readCell = (cell) => cell.dataset.value ?? cell.textContent.trim();
-
-function compareValues(a, b, isNumber) {
-  return isNumber ? Number(a) - Number(b) : NUMBER_ORDER.compare(a, b);
-}
-
-// Missing values stay last in both directions: they are neither small nor large.
-function sortTable(table, place, isDescending) {
-  const isNumber = table.tHead.rows[0].cells[place].classList.contains("number");
-  const rows = Array.from(table.tBodies[0].rows, (row) => [readCell(row.cells[place]), row]);
-  rows.sort(([a], [b]) => {
-    if (a === "" || b === "") return (a === "") - (b === "");
-    return compareValues(a, b, isNumber) * (isDescending ? -1 : 1);
-  });
-  table.tBodies[0].append(...rows.map(([, row]) => row));
-}
-
-function makeSortable(table) {
-  const heads = Array.from(table.tHead.rows[0].cells);
-  heads.forEach((head, place) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const first = head.classList.contains("number") ? "descending" : "ascending";
-      const other = first === "ascending" ? "descending" : "ascending";
-      const order = head.getAttribute("aria-sort") === first ? other : first;
-      heads.forEach((each) => each.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", order);
-      sortTable(table, place, order === "descending");
-    });
-  });
-}
-
-// A leading quote keeps a spreadsheet from running a text as a formula.
-function quoteField(text) {
-  const isFormula = /^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text));
-  return `"${(isFormula ? "'" + text : text).replaceAll('"', '""')}"`;
-}
-
-function writeCsv(table) {
-  const lines = Array.from(table.rows, (row) => {
-    const isHead = row.parentNode === table.tHead;
-    return Array.from(row.cells, (cell) => quoteField(isHead ? cell.textContent.trim() : readCell(cell))).join(",");
-  });
-  return "\ufeff" + lines.join("\r\n") + "\r\n";
-}
-
-function makeSavable(table) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "save";
-  button.textContent = "Save as CSV";
-  button.addEventListener("click", () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([writeCsv(table)], { type: "text/csv" }));
-    link.download = `${table.dataset.name}.csv`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
-  table.caption.append(button);
-}
 
 // Figures come without colours for text and grid; they take those of the page, which follow the reader's setting.
 function readColours() {
@@ -98,11 +32,14 @@ function drawFigure({ plot, figure }) {
 function drawFigures() {
   for (const script of document.querySelectorAll("script[data-figure]")) {
     const plot = script.parentElement.querySelector(".plot");
+    const figure = JSON.parse(script.textContent);
+    const numbers = script.closest(".figure").querySelector(".numbers");
+    numbers.addEventListener("toggle", () => showNumbers(numbers, figure, script.dataset.figure), { once: true });
     if (!window.Plotly) {
-      plot.textContent = "This figure cannot be drawn: plotly.min.js is missing beside this page.";
+      plot.textContent = WORDS.noPlotly;
       continue;
     }
-    const entry = { plot, figure: JSON.parse(script.textContent) };
+    const entry = { plot, figure };
     plot.replaceChildren();
     FIGURES.push(entry);
     // Inside a closed section there is no width to draw to yet.
@@ -114,9 +51,10 @@ function drawFigures() {
 
 const redrawFigures = () => FIGURES.forEach(drawFigure);
 
+// Sections open on paper; the numbers behind figures, which may be thousands, only where the reader has opened them.
 function preparePaper() {
   document.documentElement.dataset.paper = "";
-  document.querySelectorAll("details:not([open])").forEach((details) => {
+  document.querySelectorAll("details:not([open], .numbers)").forEach((details) => {
     details.open = true;
     details.dataset.opened = "";
   });
@@ -141,10 +79,7 @@ function openTarget() {
   }
 }
 
-document.querySelectorAll("table[data-name]").forEach((table) => {
-  makeSortable(table);
-  makeSavable(table);
-});
+document.querySelectorAll("table[data-name]").forEach(equipTable);
 drawFigures();
 openTarget();
 window.addEventListener("hashchange", openTarget);

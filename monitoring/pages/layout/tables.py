@@ -9,7 +9,32 @@ from typing import Any, Literal
 import pandas as pd
 from markupsafe import Markup
 
-from monitoring.pages.layout.words import format_text, read_number
+from monitoring.pages.layout.words import Words, format_text, mark, read_number
+
+FIGURE_TEXTS = (
+    mark("Name"),
+    mark("Change (%)"),
+    mark("From (%)"),
+    mark("To (%)"),
+    mark("Times the alarm limit"),
+    mark("times the alarm limit"),
+    mark("times the usual change"),
+    mark("Week to"),
+    mark("Times the usual change"),
+    mark("Factor"),
+    mark("When"),
+    mark("From"),
+    mark("Customers (%)"),
+    mark("Segment"),
+    mark("Standard deviations from the average customer"),
+    mark("Share"),
+    mark("Per cent"),
+    mark("Amount"),
+    mark("Silhouette"),
+    mark("Lies in"),
+    mark("Share of the customers"),
+)
+"""What figures call their axes and the columns of their numbers; `monitoring.charts` and its like write English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +104,23 @@ def write_exact(value: Any) -> str:
     return "" if text == "–" or text in ("nan", "NaT", "<NA>", "inf", "-inf") else text
 
 
-def embed_figure(figure: Any, *, name: str, caption: str) -> Figure:
-    """A Plotly figure as JSON in which no character can close the element it stands in."""
-    text = figure.to_json()
+def embed_figure(figure: Any, *, name: str, caption: str, words: Words) -> Figure:
+    """A Plotly figure as JSON, the headings of its numbers and the titles of its axes in the reader's language."""
+    for trace in figure.data:
+        if trace.meta:
+            trace.meta = {path: words.gettext(heading) for path, heading in trace.meta.items()}
+    figure.for_each_xaxis(lambda axis: _translate_title(axis, words))
+    figure.for_each_yaxis(lambda axis: _translate_title(axis, words))
+    return Figure(name, embed_json(figure.to_json()), caption)
+
+
+def embed_json(text: str) -> Markup:
+    """JSON in which no character can close the element it stands in."""
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Figure(name, Markup(text), caption)  # noqa: S704 (escaped just above)
+    return Markup(text)  # noqa: S704 (escaped just above)
+
+
+def _translate_title(axis: Any, words: Words) -> None:
+    if axis.title.text:
+        axis.title.text = words.gettext(axis.title.text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from monitoring.pages.layout.words import format_count, format_date
+from monitoring.pages.layout.words import Words
 
 WIDTH, HEIGHT, EDGE = 120, 28, 2
 FEWEST = 3  # two points are a straight line
@@ -25,7 +25,7 @@ class Trend:
     label: str = ""
 
 
-def read_trend(sizes: pd.DataFrame, *, segment_id: int, as_of: Any) -> Trend:
+def read_trend(sizes: pd.DataFrame, words: Words, *, segment_id: int, as_of: Any) -> Trend:
     """One segment's trend up to a day.
 
     Args:
@@ -41,24 +41,28 @@ def read_trend(sizes: pd.DataFrame, *, segment_id: int, as_of: Any) -> Trend:
     if week not in counts.index or pd.isna(counts[week]):
         return Trend()
     known = counts.dropna()
-    drawn = len(known) >= FEWEST
-    return Trend(
-        _tell_change(counts, known),
-        _place_points(counts) if drawn else "",
-        f"Customers week by week since {format_date(known.index[0])}: {', '.join(map(format_count, known))}"
-        if drawn
-        else "",
+    change = _tell_change(counts, known, words)
+    if len(known) < FEWEST:
+        return Trend(change)
+    label = words.gettext(
+        "Customers week by week since {day}: {counts}",
+        day=words.format_date(known.index[0]),
+        counts=words.gettext(", ").join(map(words.format_count, known)),
     )
+    return Trend(change, _place_points(counts), label)
 
 
-def _tell_change(counts: pd.Series, known: pd.Series) -> str:
+def _tell_change(counts: pd.Series, known: pd.Series, words: Words) -> str:
     """Against the week before; a segment that week did not have is new, and one that is not shown is not compared."""
     if len(counts) < 2 or pd.isna(counts.iloc[-2]):
         return ""
     difference = known.iloc[-1] - counts.iloc[-2]
     if not difference:
-        return "as the week before"
-    return f"{format_count(abs(difference))} {'more' if difference > 0 else 'fewer'} than the week before"
+        return words.gettext("as the week before")
+    count = words.format_count(abs(difference))
+    if difference > 0:
+        return words.gettext("{count} more than the week before", count=count)
+    return words.gettext("{count} fewer than the week before", count=count)
 
 
 def _place_points(counts: pd.Series) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monitoring.pages.layout.words import Words, mark
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -21,87 +23,107 @@ class Verdict:
     tone: str = ""
 
 
-UNKNOWN_DRIFT = Verdict("Not checked", "Drift was not checked this week.", "Nothing to do.")
+UNKNOWN_DRIFT = Verdict(mark("Not checked"), mark("Drift was not checked this week."), mark("Nothing to do."))
 DRIFT: Mapping[str, Verdict] = {
     "none": Verdict(
-        "No drift",
-        "Customers behave as they did when the model in use was trained.",
-        "Nothing to do.",
+        mark("No drift"),
+        mark("Customers behave as they did when the model in use was trained."),
+        mark("Nothing to do."),
         "good",
     ),
     "watch": Verdict(
-        "Watch",
-        "Behaviour has begun to change.",
-        "No action yet: see whether it lasts next week.",
+        mark("Watch"),
+        mark("Behaviour has begun to change."),
+        mark("No action yet: see whether it lasts next week."),
         "wait",
     ),
     "retrain": Verdict(
-        "Changed",
-        "Customers no longer behave as they did when the model in use was trained.",
-        "Read what moved before planning the next campaign.",
+        mark("Changed"),
+        mark("Customers no longer behave as they did when the model in use was trained."),
+        mark("Read what moved before planning the next campaign."),
         "bad",
     ),
     "data_fault": Verdict(
-        "Data fault",
-        "What moved looks like a fault in the data rather than like customers.",
-        "Have the sources checked before this week's segments are used.",
+        mark("Data fault"),
+        mark("What moved looks like a fault in the data rather than like customers."),
+        mark("Have the sources checked before this week's segments are used."),
         "alarm",
     ),
 }
 
-UNKNOWN_PROMOTION = Verdict("No decision", "No model was put forward this week.", "Nothing to do.")
+UNKNOWN_PROMOTION = Verdict(
+    mark("No decision"), mark("No model was put forward this week."), mark("Nothing to do.")
+)
 PROMOTION: Mapping[str, Verdict] = {
     "first": Verdict(
-        "First model",
-        "The first model is in use.",
-        "Read the segments and give them names you would use.",
+        mark("First model"),
+        mark("The first model is in use."),
+        mark("Read the segments and give them names you would use."),
         "good",
     ),
     "promote": Verdict(
-        "New model",
-        "A new model has taken over.",
-        "Refresh audiences that were built on the old segments.",
+        mark("New model"),
+        mark("A new model has taken over."),
+        mark("Refresh audiences that were built on the old segments."),
         "good",
     ),
-    "keep": Verdict("Kept", "The model in use stays.", "Nothing to do: the segments keep their meaning."),
+    "keep": Verdict(
+        mark("Kept"), mark("The model in use stays."), mark("Nothing to do: the segments keep their meaning.")
+    ),
     "blocked": Verdict(
-        "Held back",
-        "A new model was held back because it failed a required check.",
-        "Nothing to do: the model in use goes on.",
+        mark("Held back"),
+        mark("A new model was held back because it failed a required check."),
+        mark("Nothing to do: the model in use goes on."),
         "wait",
     ),
 }
 
 CAMPAIGN: Mapping[str, Verdict] = {
     "ship": Verdict(
-        "Repeat", "It added more than chance would explain.", "Run it again, or for more customers.", "good"
+        mark("Repeat"),
+        mark("It added more than chance would explain."),
+        mark("Run it again, or for more customers."),
+        "good",
     ),
     "stop": Verdict(
-        "Stop", "It did harm, or cost more than it brought.", "Do not run it again as it was.", "bad"
+        mark("Stop"),
+        mark("It did harm, or cost more than it brought."),
+        mark("Do not run it again as it was."),
+        "bad",
     ),
     "continue": Verdict(
-        "Wait",
-        "It is still running, or its window is not complete.",
-        "Let it run; decide at its end.",
+        mark("Wait"),
+        mark("It is still running, or its window is not complete."),
+        mark("Let it run; decide at its end."),
         "wait",
     ),
     "inconclusive": Verdict(
-        "Cannot tell",
-        "The difference is within what chance alone would bring.",
-        "Run it with more customers or a larger offer, or spend the money elsewhere.",
+        mark("Cannot tell"),
+        mark("The difference is within what chance alone would bring."),
+        mark("Run it with more customers or a larger offer, or spend the money elsewhere."),
     ),
     "invalid": Verdict(
-        "Do not trust",
-        "A check of the experiment failed, so its figures may mislead.",
-        "Have the assignment and the data looked at; decide nothing on these figures.",
+        mark("Do not trust"),
+        mark("A check of the experiment failed, so its figures may mislead."),
+        mark("Have the assignment and the data looked at; decide nothing on these figures."),
         "alarm",
     ),
 }
 
 
-def read_verdict(decision: Any, verdicts: Mapping[str, Verdict], *, unknown: Verdict) -> Verdict:
-    """The verdict on a decision; one without words of its own as it stands, a missing one as `unknown`."""
-    if not decision:
-        return unknown
-    name = str(decision)
-    return verdicts.get(name, Verdict(name.replace("_", " ").capitalize(), "", ""))
+def read_verdict(
+    decision: Any, verdicts: Mapping[str, Verdict], *, unknown: Verdict, words: Words
+) -> Verdict:
+    """The verdict on a decision, in the reader's language.
+
+    One without words of its own is named as it stands, a missing one is `unknown`.
+    """
+    name = str(decision or "")
+    bare = Verdict(name.replace("_", " ").capitalize(), "", "")
+    verdict = verdicts.get(name, bare) if name else unknown
+    return Verdict(
+        words.gettext(verdict.word),
+        words.gettext(verdict.meaning),
+        words.gettext(verdict.action),
+        verdict.tone,
+    )
