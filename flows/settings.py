@@ -48,6 +48,7 @@ from monitoring.experiments.planning import ExperimentDesign
 from monitoring.experiments.power import Design
 from monitoring.notices import Notification
 from monitoring.pages.layout.catalogues import find_locale
+from monitoring.playbook import Play, check_sections
 from tasks.destinations import Export, load_destinations
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
@@ -85,11 +86,12 @@ class FeatureSettings(Section):
 
 
 class ReportSettings(Section):
-    """`[report]`: what the site is called, its language, its maps, where it is reached, and what prints it."""
+    """`[report]`: the site's name, language and maps, the smallest group it shows, where it is, and what prints it."""
 
     title: str = "Segmentwerk"
     language: str = "en"
     maps: tuple[MapMethod, ...] = ("pca",)
+    smallest_group: int = Field(default=10, ge=1)
     address: str | None = None
     browser: str | None = None
 
@@ -157,6 +159,7 @@ class Settings(BaseSettings):
     holdout: HoldoutSettings = HoldoutSettings()
     report: ReportSettings = ReportSettings()
     segments: SegmentSettings = SegmentSettings()
+    playbook: dict[str, Play] = {}
     campaigns: tuple[PlannedCampaign, ...] = ()
     campaigns_file: str | None = None
     exports: tuple[Export, ...] = ()
@@ -190,6 +193,11 @@ class Settings(BaseSettings):
         if twice:
             raise ValueError(f"two sources are called '{twice[0]}'; each needs a name of its own")
         return sources
+
+    @field_validator("playbook", mode="before")
+    @classmethod
+    def _named_sections(cls, playbook: Any) -> Any:
+        return check_sections(playbook)
 
     def shop_rules(self, *, secret: bytes | None = None) -> ShopRules:
         """What holds for every source. Without a `secret` it is the shop's own, made here where there is none."""

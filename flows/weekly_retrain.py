@@ -141,6 +141,7 @@ def weekly_retrain(
             report = build_reports(
                 lake, summary, factors, scored, challenger, drift,
                 migration=migration, segmenter=promotion.segmenter, maps=settings.report.maps,
+                playbook=settings.playbook, smallest_group=settings.report.smallest_group,
                 title=settings.report.title, language=settings.report.language,
                 address=settings.report.address, currency=settings.currency, timezone=settings.timezone,
                 folder=settings.reports_folder, since=run.started_at,

@@ -23,10 +23,12 @@ from models.segmenter import Segmenter
 from models.silhouettes import compute_silhouettes
 from monitoring.pages import ReportData
 from monitoring.pages.layout.words import load_words
+from monitoring.playbook import Play, list_strangers
 from tasks.decisions import list_promotions
 from tasks.destinations import replace_file
 from tasks.drift import DriftWatch
 from tasks.lake import WEEKLY_FLOW, Lake
+from tasks.logs import get_logger
 from tasks.migration import TracedMigration
 from tasks.registry import Registry, load_segmenter
 from tasks.reports import PreparedReports, prepare_reports, publish_reports
@@ -36,6 +38,7 @@ from tasks.training import Challenger
 SAMPLE = 3000  # customers that are drawn
 QUARANTINE_REASONS = 50
 RUNS_SHOWN = 100
+WEEKS_SHOWN = 13
 DATA_TABLES = ("events", "identities", "features", "segments", "assignments")
 
 
@@ -51,6 +54,8 @@ def build_reports(
     migration: TracedMigration | None,
     segmenter: Segmenter,
     maps: Sequence[MapMethod],
+    playbook: Mapping[str, Play],
+    smallest_group: int,
     title: str,
     language: str,
     currency: str,
@@ -65,6 +70,7 @@ def build_reports(
     `segmenter` is the one in use; pictures of customers are drawn in its space.
     `address` is where the published site is reached, if it is.
     """
+    warn_of_strangers(playbook, scored.profiles)
     measured = drift.measurement
     shown = factors.sample(min(len(factors), SAMPLE), random_state=0).sort_index()
     placed = scored.assignment.loc[shown.index]
@@ -84,6 +90,9 @@ def build_reports(
         maps=map_customers(points, placed, methods=maps),
         silhouettes=measure_fit(points, placed),
         levels=describe_levels(cut_levels(points, clusterer=segmenter.clusterer, seed=0), shown),
+        sizes=count_customers(lake, as_of=date.fromisoformat(summary["as_of"])),
+        playbook=playbook,
+        champion=find_training(lake, summary),
         heatmap=standardise_means(factors, scored),
         algorithms=title_algorithms(),
         candidates=challenger.search.candidates,
@@ -97,6 +106,7 @@ def build_reports(
         quarantine=count_quarantine(lake, since=since),
         sources=_list_sources(summary),
         address=address or "",
+        smallest_group=smallest_group,
     )
     return prepare_reports(data, folder=folder)
 
@@ -175,6 +185,42 @@ def standardise_means(factors: pd.DataFrame, scored: Scored) -> pd.DataFrame:
     known = calm.columns[spread.notna()]
     scaled = (calm[known] - calm[known].mean()) / spread[known]
     return scaled.groupby(scored.assignment["segment_name"]).mean().rename(columns=label_factor)
+
+
+def count_customers(lake: Lake, *, as_of: date) -> pd.DataFrame:
+    """as_of, segment_id, customers: the segments' sizes in the weeks up to a day, as they were counted then.
+
+    A week is compared with a week: what daily runs counted in between is left out.
+    """
+    runs = lake.runs().select(["flow", "as_of"]).to_pylist()
+    past = {run["as_of"] for run in runs if run["flow"] == WEEKLY_FLOW and run["as_of"] < as_of}
+    weeks = [*sorted(past)[1 - WEEKS_SHOWN :], as_of]
+    profiles = lake.table("segment_profiles")
+    chosen = profiles.filter(profiles.as_of.isin(weeks))
+    counted = chosen.select("as_of", "segment_id", customers=chosen["size"])
+    return counted.order_by("as_of", "segment_id").to_pandas()
+
+
+def find_training(lake: Lake, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of the model in use when it was trained: `training` of that week; empty if not on record."""
+    version = summary["promotion"]["champion_version"]
+    runs = [run for run in lake.runs().to_pylist() if run["flow"] == WEEKLY_FLOW]
+    for week in (summary, *(json.loads(run["summary"]) for run in reversed(runs))):
+        training = week.get("training") or {}
+        if training.get("version") == version:
+            return dict(training)
+    return {}
+
+
+def warn_of_strangers(playbook: Mapping[str, Play], profiles: pd.DataFrame) -> None:
+    """A line in the log on sections of the playbook that mean no segment; the page says so, too."""
+    segments = zip(profiles["segment_id"].astype(int), profiles["segment_name"].astype(str), strict=True)
+    strangers = list_strangers(playbook, segments)
+    if strangers:
+        get_logger().warning(
+            "[playbook] there is no segment %s this week; `segmentwerk segments` lists those there are",
+            ", ".join(f"'{name}'" for name in strangers),
+        )
 
 
 def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from monitoring.playbook import Play
+
 if TYPE_CHECKING:
     from monitoring.pages.layout.words import Words
 
@@ -47,6 +49,9 @@ class ReportData:
             plane.
         silhouettes: segment_name, silhouette; a sample of customers.
         levels: level, segment, parent, name, share; one tree of customers cut at several heights, coarser first.
+        sizes: as_of, segment_id, customers; one row a segment and week, this week included.
+        playbook: what the owner wants done, by segment id (as text) or name.
+        champion: what `training` says in the summary of the week the model in use was trained; empty if not on record.
         heatmap: index segment_name, one column a factor; standardised means.
         algorithms: names of algorithms as people write them, by the names in `candidates`; one that is missing
             is shown as it is.
@@ -65,6 +70,7 @@ class ReportData:
         sources: source, read, accepted, duplicates, quarantined, filtered, late.
         past_weeks: ISO dates of the reports that stand beside this one.
         timezone: in which the shop counts its days.
+        smallest_group: of fewer people than this no figures are shown; 1 shows all.
         language: the reader's: one there is a catalogue of, perhaps with a region (`de-CH`).
         address: where the published site is reached, without a slash at its end; empty: nobody has said.
     """
@@ -79,6 +85,9 @@ class ReportData:
     maps: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     silhouettes: pd.DataFrame = field(default_factory=pd.DataFrame)
     levels: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sizes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    playbook: Mapping[str, Play] = field(default_factory=dict)
+    champion: Mapping[str, Any] = field(default_factory=dict)
     heatmap: pd.DataFrame = field(default_factory=pd.DataFrame)
     algorithms: Mapping[str, str] = field(default_factory=dict)
     candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -93,6 +102,7 @@ class ReportData:
     sources: pd.DataFrame = field(default_factory=pd.DataFrame)
     past_weeks: tuple[str, ...] = ()
     timezone: str = "UTC"
+    smallest_group: int = 10
     language: str = "en"
     address: str = ""
 
@@ -126,24 +136,30 @@ def load_pages() -> dict[str, Page]:
 
 
 def render_site(data: ReportData) -> dict[str, str]:
-    """The whole site as HTML by file name, without the shared style, script and Plotly."""
+    """The whole site as HTML by file name, without the shared style, script and Plotly.
+
+    Small groups are hidden before any page sees the data.
+    """
     from monitoring.pages.layout import render_template
     from monitoring.pages.layout.one_page import ONE_PAGE, render_one_page
+    from monitoring.suppression import suppress_small_groups
 
     pages = load_pages()
+    shown = suppress_small_groups(data, smallest=data.smallest_group)
+    words = shown.words
     site = {
         f"{page.name}.html": str(
             render_template(
                 "layout.html",
-                words=data.words,
-                tag=data.words.tag,
-                data=data,
+                words=words,
+                tag=words.tag,
+                data=shown,
                 page=page,
                 pages=pages.values(),
-                main=page.render(data),
+                main=page.render(shown),
             )
         )
         for page in pages.values()
     }
-    site[ONE_PAGE] = str(render_one_page(data))
+    site[ONE_PAGE] = str(render_one_page(shown))
     return site | ({"evidently.html": data.evidently_html} if data.evidently_html else {})

@@ -12,6 +12,7 @@ from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.tables import Column, Table, build_table
+from monitoring.pages.layout.tenures import list_tenures
 from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, read_verdict
 from monitoring.pages.layout.words import Words, format_text, mark
 
@@ -32,24 +33,6 @@ def render_audit(data: ReportData) -> Markup:
         no_decision=words.gettext(NO_DECISION),
         no_run=words.gettext(NO_RUN),
     )
-
-
-def list_tenures(promotions: pd.DataFrame) -> pd.DataFrame:
-    """Which version was in production, newest first: version, since, until (missing: still is), weeks decided.
-
-    Args:
-        promotions: every decision: decided_at, as_of, champion_version (in use after it).
-    """
-    columns = ["version", "since", "until", "weeks"]
-    if promotions.empty:
-        return pd.DataFrame(columns=columns)
-    decided = promotions.sort_values("decided_at", kind="stable")
-    decided = decided[decided["champion_version"].notna()]
-    term = (decided["champion_version"] != decided["champion_version"].shift()).cumsum()
-    terms = decided.groupby(term).agg(
-        version=("champion_version", "first"), since=("decided_at", "first"), weeks=("as_of", "nunique")
-    )
-    return terms.assign(until=terms["since"].shift(-1))[columns].iloc[::-1].reset_index(drop=True)
 
 
 def describe_tenure(tenures: pd.DataFrame, words: Words) -> str:

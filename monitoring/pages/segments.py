@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,19 @@ from markupsafe import Markup
 from monitoring.charts import name_factor
 from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
+from monitoring.pages.layout.campaigns import read_campaigns
+from monitoring.pages.layout.evidence import Evidence, list_evidence
 from monitoring.pages.layout.migration import Movement, read_movement
-from monitoring.pages.layout.retelling import retell
+from monitoring.pages.layout.model_facts import (
+    explain_choice,
+    explain_tenure,
+    list_model_facts,
+    tabulate_candidates,
+)
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
-from monitoring.pages.layout.verdicts import PROMOTION, UNKNOWN_PROMOTION, Verdict, read_verdict
+from monitoring.pages.layout.trend import Trend, read_trend
 from monitoring.pages.layout.words import MISSING, Words, format_text, mark, read_part
+from monitoring.playbook import find_play, list_strangers
 from monitoring.segment_charts import (
     HEATMAP_FACTORS,
     choose_colours,
@@ -43,15 +52,23 @@ MAP_CAPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One segment at a glance."""
+    """One segment at a glance.
+
+    Attributes:
+        plays: what the owner wants done: what it is, and how it is called.
+        evidence: what campaigns have done here. With neither, nothing has been tested.
+    """
 
     name: str
     colour: str
     size: str
+    trend: Trend
     share: str
     value: str
     reasons: tuple[tuple[str, str], ...]
     rule: str
+    plays: tuple[tuple[str, str], ...]
+    evidence: tuple[Evidence, ...]
     lineage: str
 
 
@@ -62,6 +79,8 @@ def render_segments(data: ReportData) -> Markup:
         "segments.html",
         words=words,
         cards=list_cards(data),
+        hidden=explain_hidden(data),
+        strangers=name_strangers(data),
         figures=draw_figures(data),
         maps=draw_maps(data),
         sizes=tabulate_sizes(data),
@@ -71,6 +90,7 @@ def render_segments(data: ReportData) -> Markup:
         fits=tabulate_silhouettes(data.silhouettes, words),
         levels=tabulate_levels(data.levels, words),
         facts=list_model_facts(data),
+        tenure=explain_tenure(data),
         chosen=explain_choice(data),
         candidates=tabulate_candidates(data.candidates, words, algorithms=data.algorithms),
         missing=explain_missing(data),
@@ -81,36 +101,75 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
     """The segments, largest first; customers who fit none come last."""
     if data.profiles.empty:
         return ()
-    words, _ = data.words, data.words.gettext
+    words = data.words
     ordered = _order_segments(data.profiles)
     colours = _colour_segments(data.profiles)
+    campaigns = read_campaigns(data.summary, words=words)
     return tuple(
         Card(
             name=str(row["segment_name"]),
             colour=colours[row["segment_name"]],
-            size=words.format_count(row["size"]),
+            size=_show_size(row, data.smallest_group, words),
+            trend=read_trend(data.sizes, words, segment_id=row["segment_id"], as_of=data.as_of),
             share=words.format_share(row["share"]),
             value=words.format_money(row["value"]),
             reasons=tuple((name_factor(factor), str(effect)) for factor, effect in row["reasons"]),
             rule="" if format_text(row["rule"]) == MISSING else str(row["rule"]),
+            plays=_list_plays(data, int(row["segment_id"]), str(row["segment_name"])),
+            evidence=list_evidence(campaigns, words, segment_id=int(row["segment_id"])),
             lineage="" if format_text(row["lineage"]) == MISSING else str(row["lineage"]),
         )
         for row in ordered.to_dict("records")
     )
 
 
+def explain_hidden(data: ReportData) -> str:
+    """Why cards lack figures; nothing where none does."""
+    marks = set(data.profiles["hidden"]) if "hidden" in data.profiles else set()
+    if not marks - {""}:
+        return ""
+    words, _ = data.words, data.words.gettext
+    few = _(
+        "Of groups of fewer than {count} people no figures are shown.",
+        count=words.format_count(data.smallest_group),
+    )
+    beside = _(
+        "So that their size does not follow by subtraction, the next smallest are shown without theirs."
+    )
+    return words.chain(few, beside if "beside" in marks else "")
+
+
+def name_strangers(data: ReportData) -> str:
+    """Which sections of the playbook mean no segment; nothing where each does."""
+    if data.profiles.empty:
+        return ""
+    segments = zip(
+        data.profiles["segment_id"].astype(int), data.profiles["segment_name"].astype(str), strict=True
+    )
+    strangers = list_strangers(data.playbook, segments)
+    if not strangers:
+        return ""
+    words, _ = data.words, data.words.gettext
+    named = words.join((_("“{name}”", name=name) for name in strangers), limit=8)
+    return _("The playbook also speaks of {names}, which no segment is now.", names=named)
+
+
 def draw_figures(data: ReportData) -> dict[str, Figure]:
     """The figures there is data for, by name."""
     words, _ = data.words, data.words.gettext
     figures: dict[str, Figure] = {}
-    if len(data.profiles):
+    sized = data.profiles.dropna(subset=["size"]) if len(data.profiles) else data.profiles
+    if len(sized):
         figures["sizes"] = embed_figure(
-            draw_segment_sizes(_order_segments(data.profiles), currency=data.currency),
+            draw_segment_sizes(_order_segments(sized), currency=data.currency),
             name="sizes",
             words=words,
-            caption=_(
-                "Each segment's share of all customers, and of the revenue of the last 180 days. A revenue bar longer "
-                "than the customer bar marks a segment that carries more than its number."
+            caption=words.chain(
+                _(
+                    "Each segment's share of all customers, and of the revenue of the last 180 days. A revenue bar "
+                    "longer than the customer bar marks a segment that carries more than its number."
+                ),
+                _("Revenue is that of the segments shown.") if len(sized) < len(data.profiles) else "",
             ),
         )
     if len(data.heatmap):
@@ -194,10 +253,15 @@ def tabulate_sizes(data: ReportData) -> Table:
     frame = _order_segments(data.profiles) if len(data.profiles) else data.profiles
     if len(frame):
         revenue = frame["size"].astype(float) * frame["value"].astype(float)
-        frame = frame.assign(revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None)
+        shown = [_show_size(row, data.smallest_group, words) for row in frame.to_dict("records")]
+        counts = [told if pd.isna(count) else count for told, count in zip(shown, frame["size"], strict=True)]
+        frame = frame.assign(
+            size=pd.Series(counts, frame.index, dtype=object),
+            revenue_share=revenue / revenue.sum() if revenue.sum() > 0 else None,
+        )
     columns = (
         Column("segment_name", _("Segment")),
-        Column("size", _("Customers"), words.format_count, kind="number"),
+        Column("size", _("Customers"), partial(_show_count, words=words), kind="number"),
         Column("share", _("Share of customers"), words.format_share, kind="number"),
         Column("value", _("Revenue each"), words.format_money, kind="number"),
         Column("revenue_share", _("Share of revenue"), words.format_share, kind="number"),
@@ -280,98 +344,6 @@ def tabulate_heatmap(heatmap: pd.DataFrame, words: Words) -> Table:
     )
 
 
-def list_model_facts(data: ReportData) -> tuple[tuple[str, str, str], ...]:
-    """What can be said about the model trained this week: a name, a figure, what it means."""
-    words, _ = data.words, data.words.gettext
-    training = read_part(data.summary, "training")
-    promotion = read_part(data.summary, "promotion")
-    if not training.get("algorithm"):
-        return ()
-    champion = format_text(promotion.get("champion_version"))
-    return (
-        (
-            _("In use"),
-            MISSING if champion == MISSING else _("Version {version}", version=champion),
-            _name_decision(promotion.get("decision"), words),
-        ),
-        (
-            _("Algorithm"),
-            _name_algorithm(training["algorithm"], data.algorithms),
-            _("of the model trained this week"),
-        ),
-        (
-            _("Stability"),
-            words.format_number(training.get("stability")),
-            _("1: the same segments whichever customers are left out; 0: by chance"),
-        ),
-        (
-            _("Separation"),
-            words.format_number(training.get("separation")),
-            _("how far the segments stand apart; more is better"),
-        ),
-        (
-            _("Silhouette"),
-            words.format_number(training.get("silhouette")),
-            _("−1 to 1: how much closer to one's own segment"),
-        ),
-        (
-            _("In no segment"),
-            words.format_share(training.get("outlier_share")),
-            _("customers unlike any group"),
-        ),
-    )
-
-
-def explain_choice(data: ReportData) -> str:
-    """Why the chosen model was chosen, in two sentences; nothing where no model was trained."""
-    words, _ = data.words, data.words.gettext
-    training = read_part(data.summary, "training")
-    if not training.get("algorithm"):
-        return ""
-    algorithm = _name_algorithm(training["algorithm"], data.algorithms)
-    segments = words.ngettext("{count} segment", "{count} segments", training.get("segments"))
-    opening = _("{algorithm} with {segments} was chosen.", algorithm=algorithm, segments=segments)
-    tried, chosen = data.candidates, pd.DataFrame()
-    if len(tried):
-        fits = tried["admissible"].astype(bool)
-        alike = (tried["algorithm"] == training["algorithm"]) & (
-            tried["segments"] == training.get("segments")
-        )
-        chosen = tried[fits & alike]
-        opening = words.ngettext(
-            "{count} candidate was compared and {fit} met every requirement; {algorithm} with {segments} was chosen.",
-            "{count} candidates were compared and {fit} met every requirement; {algorithm} with {segments} was chosen.",
-            len(tried),
-            fit=words.format_count(fits.sum()),
-            algorithm=algorithm,
-            segments=segments,
-        )
-    if len(chosen) and (reason := format_text(chosen.iloc[0]["reason"])) != MISSING:
-        opening = words.chain(opening, words.close_sentence(reason))
-    decision = read_part(data.summary, "promotion")
-    verdict = read_verdict(decision.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION, words=words)
-    reasons = words.join((retell(str(reason), words) for reason in decision.get("reasons") or ()), limit=4)
-    closing = words.close_sentence(words.explain(verdict.meaning.rstrip(".。"), reasons))
-    return words.chain(opening, closing) if closing else opening
-
-
-def tabulate_candidates(candidates: pd.DataFrame, words: Words, *, algorithms: Mapping[str, str]) -> Table:
-    """Every model that was compared."""
-    _ = words.gettext
-    columns = (
-        Column("algorithm", _("Algorithm"), lambda name: _name_algorithm(name, algorithms)),
-        Column("segments", _("Segments"), words.format_count, kind="number"),
-        Column("silhouette", _("Silhouette"), words.format_number, kind="number"),
-        Column("stability", _("Stability"), words.format_number, kind="number"),
-        Column("separation", _("Separation"), words.format_number, kind="number"),
-        Column("outlier_share", _("In no segment"), words.format_share, kind="number"),
-        Column("smallest_share", _("Smallest segment"), words.format_share, kind="number"),
-        Column("admissible", _("Admissible"), words.format_yes_no),
-        Column("reason", _("Why")),
-    )
-    return build_table(candidates, columns, name="candidates", title=_("Models compared this week"))
-
-
 def explain_missing(data: ReportData) -> str:
     """Why there are no segments to show."""
     words, _ = data.words, data.words.gettext
@@ -406,16 +378,28 @@ def _colour_names(data: ReportData, segment_names: pd.Series) -> Mapping[str, st
     return known | {name: colour for name, colour in choose_colours(list(names)).items() if name not in known}
 
 
+def _show_size(row: Mapping[Any, Any], smallest: int, words: Words) -> str:
+    """A segment's customers, or why they are not told."""
+    few = words.gettext("fewer than {count}", count=words.format_count(smallest))
+    told = {"small": few, "beside": words.gettext("not shown")}
+    return told.get(row.get("hidden", ""), words.format_count(row["size"]))
+
+
+def _show_count(count: Any, words: Words) -> str:
+    """A number of customers; in words already where it is not shown."""
+    return count if isinstance(count, str) else words.format_count(count)
+
+
+def _list_plays(data: ReportData, segment_id: int, name: str) -> tuple[tuple[str, str], ...]:
+    play, _ = find_play(data.playbook, segment_id=segment_id, name=name), data.words.gettext
+    if play is None:
+        return ()
+    said = ((_("Message"), play.message), (_("Channel"), play.channel), (_("Offer"), play.offer))
+    return tuple((label, text) for label, text in said if text)
+
+
 def _count_customers(count: int, words: Words) -> str:
     return words.ngettext("{count} customer", "{count} customers", count)
-
-
-def _name_algorithm(algorithm: Any, known: Mapping[str, str]) -> str:
-    return known.get(str(algorithm), format_text(algorithm))
-
-
-def _name_decision(decision: Any, words: Words) -> str:
-    return read_verdict(decision, PROMOTION, unknown=Verdict(MISSING, "", ""), words=words).word
 
 
 PAGE = Page("segments", mark("Segments"), render_segments, order=2)

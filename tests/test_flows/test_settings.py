@@ -89,6 +89,25 @@ def test_the_configuration_that_comes_along_loads() -> None:
             '[segments]\nnames = { 1 = "A", 3 = "A " }',
             "segments.names: two segments are called 'A'; each",
         ),
+        ("", "[playbook.1]\nmesage = 'Hello'", "unknown key 'playbook.1.mesage'; "),
+        ("", "[playbook.1]\noffer = ' '", "playbook.1.offer = ' ': it is empty; leave it out"),
+        ("", "[playbook.1]", "playbook.1: it says nothing; give at least one of message, channel, offer"),
+        (
+            "",
+            "[playbook]\noffer = 'free'",
+            "playbook: 'offer' belongs into the section of a segment: [playbook.1]",
+        ),
+        ("", "[playbook.1]\n[playbook.' 1']", "playbook: each section needs the id or the name of another"),
+        (
+            "",
+            f"[playbook.1]\noffer = '{'x' * 201}'",
+            f"playbook.1.offer = '{'x' * 201}': String should have at most",
+        ),
+        (
+            "",
+            "[report]\nsmallest_group = 0",
+            "report.smallest_group = 0: Input should be greater than or equal to 1",
+        ),
         (
             "",
             '[[notifications]]\nblock = "email/lead"\non = ["drift"]',

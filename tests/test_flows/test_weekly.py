@@ -1,5 +1,6 @@
 """Two weeks of a simulated shop: what is reported is what was simulated, and running again changes nothing."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,21 @@ def test_running_a_week_again_changes_nothing(shop_copy: Any) -> None:
     assert after[1] == before[1]
     for old, new in zip((before[0], *before[2:]), (after[0], *after[2:]), strict=True):
         pd.testing.assert_frame_equal(old, new)
+
+
+def test_a_segments_card_knows_the_week_before_and_finished_campaigns(weekly_shop: Any) -> None:
+    page = (weekly_shop.home / "reports" / "latest" / "segments.html").read_text(encoding="utf-8")
+    summary = weekly_shop.summaries[-1]
+    version = summary["promotion"]["champion_version"]
+    assert f"Version {version}" in page
+    assert re.search(rf"Version {version}, [^<]+ has been in use since \d", page)
+    assert re.search(r"(more|fewer) than the week before|as the week before", page)
+    known = {str(segment["segment_id"]) for segment in summary["segments"]}
+    decided = {
+        str(place)
+        for place, campaign in enumerate(summary["campaigns"], start=1)
+        if not campaign["immature"]["window"]
+        and campaign["decision"] not in ("continue", "invalid")
+        and known & set(campaign["by_segment"])
+    }
+    assert set(re.findall(r'<a href="roi\.html#campaign-(\d+)">', page)) == decided

@@ -11,6 +11,7 @@ import pandas as pd
 
 from monitoring.metrics import Lift
 from monitoring.pages import ReportData
+from monitoring.playbook import Play
 
 EVIL = "<script>alert(1)</script> \"quoted\" & 'more'"
 VOID = {"meta", "link", "rect", "br", "img", "input"}
@@ -197,6 +198,15 @@ def make_data(**fields: Any) -> ReportData:
                 "share": [0.6, 0.4, 0.6, 0.3, 0.1],
             }
         ),
+        "sizes": pd.DataFrame(
+            {
+                "as_of": np.repeat([date(2026, 11, 2), date(2026, 11, 9), date(2026, 11, 16)], 3),
+                "segment_id": [1, 2, 0] * 3,
+                "customers": [170, 121, 9, 180, 143, 7, 200, 143, 7],
+            }
+        ),
+        "playbook": {"1": Play(message="Thank you", channel="letter"), "Old hands": Play(offer="a voucher")},
+        "champion": {"algorithm": "kmeans", "segments": 2, "stability": 0.95, "version": "2"},
         "algorithms": {"kmeans": "K-Means", "hdbscan": "HDBSCAN"},
         "heatmap": pd.DataFrame(rng.normal(size=(3, 3)), index=names, columns=factors),
         "candidates": pd.DataFrame(
@@ -273,5 +283,6 @@ def make_data(**fields: Any) -> ReportData:
             }
         ),
         "past_weeks": ("2026-11-09",),
+        "smallest_group": 1,
     }  # fmt: skip
     return ReportData(**(full | fields))

@@ -19,8 +19,8 @@ HOUSE = Path(__file__).parents[2]
 OTHERS = [language for language in list_languages() if language != "en"]
 KEYWORDS = DEFAULT_KEYWORDS | {"mark": None, "Metric": (2,)}
 FIELD = re.compile(r"\{\w+\}")
-SAME = {"CAC", "Version", "Version {version}", "Version in use", "Segment", "Segment {number}", "Drift", "ROI", "Conversion",
-        "Net promoter score", "Silhouette"}  # fmt: skip
+SAME = {"CAC", "Version", "Version {version}", "Version in use", "Segment", "Segment {number}", "Drift", "ROI",
+        "Conversion", "Net promoter score", "Silhouette"}  # fmt: skip
 
 
 @cache

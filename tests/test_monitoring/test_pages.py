@@ -13,8 +13,8 @@ from report_sample import EVIL, Document, make_campaign, make_data
 
 import monitoring.pages as pages
 from monitoring.pages import ReportData, load_pages, render_site
-from monitoring.pages.audit import list_tenures
 from monitoring.pages.layout import read_assets
+from monitoring.pages.layout.tenures import list_tenures
 from monitoring.pages.layout.words import load_words
 
 SPACE = "\N{NO-BREAK SPACE}"

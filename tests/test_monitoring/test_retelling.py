@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.promotion import GateValues, PromotionSettings, Standing, decide_promotion
+from monitoring.campaign_suppression import suppress_campaigns
 from monitoring.experiments import Campaign, MeasurementSettings
 from monitoring.experiments.arms import Lift, MetricResult
 from monitoring.experiments.decision import decide_campaign
@@ -94,6 +95,40 @@ def test_every_reason_a_metric_gives_is_known() -> None:
     assert len(constants) >= 3
     for reason in constants:
         assert retell(reason, CHINESE) != reason
+
+
+def test_what_is_said_instead_of_hidden_figures_is_known() -> None:
+    checks = [
+        {"passed": False, "sentence": "3 customers (0.1%) were in two arms and are left out"},
+        {
+            "passed": None,
+            "sentence": "4 of 4,005 customers drawn (0.1%) have been erased or merged since and count no more",
+        },
+    ]
+    some = {"customers": {"control": 100, "letter": 900}}
+    few = {"customers": {"control": 4, "letter": 9}}
+    campaigns = [
+        {"metrics": {"conversion": {}}, **few},
+        {"by_segment": {"1": few, "2": some, "3": some}, "checks": checks, **some},
+    ]
+    withheld, shown = suppress_campaigns({"campaigns": campaigns}, timezone="UTC", smallest=10)["campaigns"]
+    hidden = [
+        withheld["sentence"],
+        withheld["metrics"]["conversion"]["reason"],
+        shown["by_segment"]["1"]["reason"],
+        *(check["sentence"] for check in shown["checks"]),
+        "the smallest segment holds a share that is not shown (at least 1.00 %)",
+        "customers in no segment: a share that is not shown (at most 25.00 %)",
+    ]
+    assert len(set(hidden)) == 7
+    for sentence in hidden:
+        for words in (GERMAN, RUSSIAN, CHINESE):
+            told = retell(sentence, words)
+            assert told != sentence
+            assert not ENGLISH.search(told), told
+    assert retell(hidden[1], GERMAN) == (
+        "in diesen Gruppen sind weniger als 10 Personen: Kontrollgruppe und letter"
+    )
 
 
 def test_english_stays_as_it_is() -> None:

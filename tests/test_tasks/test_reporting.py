@@ -1,10 +1,25 @@
 """What a week's pages are given: samples of customers as pictures need them, factors in words."""
 
+from datetime import date
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
+from small_lake import write
 
 from models.silhouettes import compute_silhouettes
-from tasks.reporting import map_customers, measure_fit, standardise_means, word_reasons
+from monitoring.playbook import Play
+from tasks.lake import begin_run, open_lake, write_lake
+from tasks.reporting import (
+    count_customers,
+    find_training,
+    map_customers,
+    measure_fit,
+    standardise_means,
+    warn_of_strangers,
+    word_reasons,
+)
 from tasks.scoring import Scored
 
 
@@ -61,3 +76,54 @@ def test_factors_read_as_words() -> None:
     means = standardise_means(factors, Scored(placed, pd.DataFrame(), "1"))
     assert list(means.columns) == ["average order value"]
     assert means.loc["Here", "average order value"] < 0 < means.loc["There", "average order value"]
+
+
+def write_weeks(home: Path) -> None:
+    """Three days of profiles, of which the second was no weekly run's."""
+    training = {"2026-11-02": ("1", "kmeans"), "2026-11-16": ("2", "hdbscan")}
+    with write_lake(str(home)) as lake:
+        days = [date(2026, 11, 2), date(2026, 11, 5), date(2026, 11, 16)]
+        profiles = pd.DataFrame(
+            {
+                "as_of": np.repeat(days, 2), "segment_id": [1, 2] * 3, "segment_name": "A",
+                "size": [10, 20, 11, 21, 12, 22], "share": 0.5, "value": 1.0, "profile": "{}", "rule": "",
+                "lineage": "kept", "model_version": "1",
+            }
+        )  # fmt: skip
+        write(lake, "segment_profiles", profiles)
+        for day in days:
+            flow = "weekly-retrain" if str(day) in training else "daily-score"
+            version, algorithm = training.get(str(day), ("", ""))
+            lake.commit(begin_run(flow, day), {"training": {"version": version, "algorithm": algorithm}})
+
+
+def test_sizes_are_those_of_weekly_runs_up_to_the_day(tmp_path: Path) -> None:
+    write_weeks(tmp_path)
+    lake = open_lake(str(tmp_path))
+    sizes = count_customers(lake, as_of=date(2026, 11, 16))
+    assert [str(day)[:10] for day in sizes["as_of"]] == ["2026-11-02"] * 2 + ["2026-11-16"] * 2
+    assert sizes["segment_id"].tolist() == [1, 2, 1, 2]
+    assert sizes["customers"].tolist() == [10, 20, 12, 22]
+    assert count_customers(lake, as_of=date(2026, 11, 2))["customers"].tolist() == [10, 20]
+
+
+def test_the_model_in_use_is_found_in_the_week_it_was_trained(tmp_path: Path) -> None:
+    write_weeks(tmp_path)
+    lake = open_lake(str(tmp_path))
+    now = {"training": {"version": "3", "algorithm": "ward"}}
+    for version, algorithm in (("1", "kmeans"), ("2", "hdbscan"), ("3", "ward")):
+        found = find_training(lake, now | {"promotion": {"champion_version": version}})
+        assert found["algorithm"] == algorithm
+    assert find_training(lake, now | {"promotion": {"champion_version": "9"}}) == {}
+
+
+def test_a_section_of_the_playbook_without_a_segment_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    profiles = pd.DataFrame({"segment_id": [1, 2], "segment_name": ["Regulars", "Guests"]})
+    known = {"1": Play(offer="a"), "Guests": Play(offer="b")}
+    with caplog.at_level("WARNING"):
+        warn_of_strangers(known, profiles)
+        assert caplog.messages == []
+        warn_of_strangers(known | {"Gone": Play(offer="c")}, profiles)
+    assert caplog.messages == [
+        "[playbook] there is no segment 'Gone' this week; `segmentwerk segments` lists those there are"
+    ]

@@ -8,6 +8,7 @@ from monitoring.pages import ReportData
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.one_page import link_report, list_sentences
 from monitoring.pages.layout.words import SPACE
+from monitoring.suppression import suppress_small_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Letter:
 
 
 def write_letter(data: ReportData) -> Letter:
-    """What people get who want to hear of every week's report."""
-    words, sentences, link = data.words, list_sentences(data), link_report(data)
+    """What people get who want to hear of every week's report; small groups are hidden, as on the pages."""
+    shown = suppress_small_groups(data, smallest=data.smallest_group)
+    words, sentences, link = data.words, list_sentences(shown), link_report(data)
     told = [f"- {words.chain(sentence.happened, sentence.action)}" for sentence in sentences]
     full = words.gettext("The full report")
     text = "\n\n".join(["\n".join(told), *([f"{full}: {link}"] if link else [])])

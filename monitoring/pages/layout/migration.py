@@ -60,7 +60,7 @@ def read_movement(data: ReportData, *, colours: Mapping[str, str]) -> Movement |
             figure,
             name="migration",
             words=words,
-            caption=words.chain(_(CAPTION), _(CAUSES)) if model_changed else _(CAPTION),
+            caption=_write_caption(data, model_changed=model_changed),
         ),
         matrix=tabulate_matrix(data.migration, words, order=tuple(colours)),
         streams=tabulate_streams(data.migration, words, model_changed=model_changed),
@@ -75,23 +75,12 @@ def sum_up(told: Mapping[str, Any], words: Words, *, model_changed: bool) -> str
         joined=words.format_count(told["joined"]),
         left=words.format_count(told["left"]),
     )
-    if not told["common"]:
+    if None in (told["joined"], told["left"]):
+        came = _("So few joined or left that their number is not shown.")
+    if told["common"] == 0:
         return words.chain(_("No customer of the week to {day} is still there.", day=day), came)
-    opening = words.ngettext(
-        "Of {count} customer known since the week to {day}, {share} are in another segment now.",
-        "Of {count} customers known since the week to {day}, {share} are in another segment now.",
-        told["common"],
-        day=day,
-        share=words.format_share(told["moved"]),
-    )
-    if model_changed:
-        causes = _(
-            "What they did moved {customers}, the new model {model}; whom both moved counts for both.",
-            customers=words.format_share(told["moved_by_customers"]),
-            model=words.format_share(told["moved_by_model"]),
-        )
-        opening = words.chain(opening, causes)
-    return words.chain(opening, came)
+    moved = _tell_moved(told, words, day=day)
+    return words.chain(words.chain(moved, _tell_causes(told, words)) if model_changed else moved, came)
 
 
 def tabulate_matrix(flows: pd.DataFrame, words: Words, *, order: tuple[str, ...]) -> Table:
@@ -139,6 +128,57 @@ def tabulate_streams(flows: pd.DataFrame, words: Words, *, model_changed: bool) 
     ]
     shown = columns if model_changed else [column for column in columns if column.source != STAGES[1]]
     return build_table(named, shown, name="migration_streams", title=_("Every stream, the largest first"))
+
+
+def _tell_moved(told: Mapping[str, Any], words: Words, *, day: str) -> str:
+    """How many moved; of how many and which part as far as that is shown."""
+    _, common, share = words.gettext, told["common"], words.format_share(told["moved"])
+    if common is None and told["moved"] is None:
+        return _("Some of the customers known since the week to {day} are in another segment now.", day=day)
+    if common is None:
+        return _(
+            "Of the customers known since the week to {day}, {share} are in another segment now.",
+            day=day,
+            share=share,
+        )
+    if told["moved"] is None:
+        return words.ngettext(
+            "Of {count} customer known since the week to {day}, some are in another segment now.",
+            "Of {count} customers known since the week to {day}, some are in another segment now.",
+            common,
+            day=day,
+        )
+    return words.ngettext(
+        "Of {count} customer known since the week to {day}, {share} are in another segment now.",
+        "Of {count} customers known since the week to {day}, {share} are in another segment now.",
+        common,
+        day=day,
+        share=share,
+    )
+
+
+def _tell_causes(told: Mapping[str, Any], words: Words) -> str:
+    """How many moved for which reason."""
+    by_customers, by_model = told["moved_by_customers"], told["moved_by_model"]
+    if None in (by_customers, by_model):
+        return words.gettext("How many moved by what they did, and how many by the new model, is not shown.")
+    return words.gettext(
+        "What they did moved {customers}, the new model {model}; whom both moved counts for both.",
+        customers=words.format_share(by_customers),
+        model=words.format_share(by_model),
+    )
+
+
+def _write_caption(data: ReportData, *, model_changed: bool) -> str:
+    words, _ = data.words, data.words.gettext
+    caption = words.chain(_(CAPTION), _(CAUSES) if model_changed else "")
+    if data.smallest_group <= 1:
+        return caption
+    few = _(
+        "Streams of fewer than {count} customers are left out, and those of segments whose size is not shown.",
+        count=words.format_count(data.smallest_group),
+    )
+    return words.chain(caption, few)
 
 
 def _show_end(name: Any, words: Words) -> str:

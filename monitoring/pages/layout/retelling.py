@@ -52,6 +52,16 @@ def name_arm(arm: str, words: Words) -> str:
     return words.gettext(arm) if arm in ARMS else arm
 
 
+def name_metric(metric: str, words: Words) -> str:
+    """A metric by its title, name or column; as a noun inside a sentence, in lower case where the language does so."""
+    title = _list_titles().get(COLUMNS.get(metric, metric))
+    if title is None:
+        return metric
+    said = words.gettext(title)
+    is_plain = words.locale.language != "de" and not said[:2].isupper()
+    return said[0].lower() + said[1:] if is_plain else said
+
+
 @cache
 def _compile(sentence: str) -> re.Pattern[str]:
     fields = re.split(r"\{(\w+)\}", sentence)
@@ -72,22 +82,12 @@ def _write_field(name: str, text: str, words: Words) -> str:
     if name in ("arm", "arms"):
         return words.join((name_arm(arm, words) for arm in text.split(", ")), limit=len(text))
     if name in ("metric", "metrics"):
-        return words.join((_name_metric(metric, words) for metric in text.split(", ")), limit=len(text))
+        return words.join((name_metric(metric, words) for metric in text.split(", ")), limit=len(text))
     if name in ("why", "told", "due", "measured"):
         return retell(text, words)
     if name in ("day", "until"):
         return words.format_date(text)
     return words.tell_p_value(float(text)) if name == "p" else _write_figure(text, words)
-
-
-def _name_metric(metric: str, words: Words) -> str:
-    """A metric by its title, name or column; as a noun inside a sentence, in lower case where the language does so."""
-    title = _list_titles().get(COLUMNS.get(metric, metric))
-    if title is None:
-        return metric
-    said = words.gettext(title)
-    is_plain = words.locale.language != "de" and not said[:2].isupper()
-    return said[0].lower() + said[1:] if is_plain else said
 
 
 @cache

@@ -146,4 +146,12 @@ SENTENCES = (
         "weak evidence: without a control group, season, prices and chance look like the campaign; plan a control "
         "group next time"
     ),
+    # monitoring/campaign_suppression.py and monitoring/suppression.py
+    mark("Its figures are not shown: {why}."),
+    mark("fewer than {count} people are in {arms}"),
+    mark("not shown: there or in a segment beside it, fewer than {count} people are in an arm"),
+    mark("fewer than {count} customers were in two arms and are left out"),
+    mark("fewer than {count} of {total} customers drawn have been erased or merged since and count no more"),
+    mark("the smallest segment holds a share that is not shown (at least {least})"),
+    mark("customers in no segment: a share that is not shown (at most {most})"),
 )
