@@ -16,7 +16,7 @@ CAMPAIGNS, SEGMENTS, FACTORS, DRAWN, WEEKS, CANDIDATES = 20, 8, 46, 3000, 104, 6
 
 @pytest.fixture(scope="module")
 def rich() -> ReportData:
-    """Twenty campaigns of three arms, eight segments, 46 factors, three maps, two years of weeks."""
+    """Twenty campaigns, every other one of three arms, eight segments, 46 factors, three maps, two years of weeks."""
     rng = np.random.default_rng(0)
     sample = make_data()
     names = [f"Loyal customers who often come by number {n}" for n in range(SEGMENTS)]
@@ -26,8 +26,12 @@ def rich() -> ReportData:
         segment_name=segments, strength=rng.random(DRAWN)
     )
     weeks = [date(2026, 11, 16) - timedelta(weeks=back) for back in reversed(range(WEEKS))]
-    (measured,) = measure_drawn(1, customers=4000)
-    campaigns = [measured | {"campaign_id": f"c{n}", "name": f"Campaign {n}"} for n in range(CAMPAIGNS)]
+    # Many customers, so that every interval is there.
+    measured = measure_drawn(2, customers=20_000)
+    campaigns = [
+        measured[n % 2] | {"campaign_id": f"campaign-{n}", "name": f"Campaign number {n}"}
+        for n in range(CAMPAIGNS)
+    ]
     profiles = pd.concat([sample.profiles.head(1)] * SEGMENTS, ignore_index=True)
     return make_data(
         summary=sample.summary | {"campaigns": campaigns},
