@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pandera.pandas as pa
-import pyarrow
 
-from models.schemas import EARLIEST, SCHEMAS, Table, Timestamp
+from models.schemas import EARLIEST, Table, Timestamp
 
 
 class ActivityDaily(Table):
@@ -289,20 +288,3 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "quarantine": Quarantine,
     "runs": Runs,
 }
-
-
-def has_contract(table: str) -> bool:
-    """Whether the table is one of the canonical ones."""
-    return table in SCHEMAS or table in DERIVED_SCHEMAS
-
-
-def check_batch(table: str, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
-    """The batch itself, after pandera has checked it against the table's contract.
-
-    Raises:
-        pandera.errors.SchemaErrors: a row or a type breaks the contract.
-    """
-    nullable = {pyarrow.bool_(): pd.BooleanDtype(), pyarrow.int64(): pd.Int64Dtype()}
-    model = SCHEMAS[table] if table in SCHEMAS else DERIVED_SCHEMAS[table]
-    model.validate(batch.to_pandas(types_mapper=nullable.get), lazy=True)
-    return batch

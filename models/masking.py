@@ -18,8 +18,9 @@ URI = r"\b\w+://\S+"
 
 # An address or a number with its country has one of these in it …
 MARKS = "@+%"
-# … and a number without begins with a blank, a bracket or a digit, all of which sort before this.
+# … and a number without begins with a blank, a bracket or a digit, all of which sort before this, and has one of these.
 BEFORE_LETTERS = ":"
+SEPARATORS = " /.-"
 # The value of a shorter key stands in other words by chance.
 SHORTEST_KEY = 4
 

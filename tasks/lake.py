@@ -32,7 +32,7 @@ from deltalake import (
 from filelock import FileLock, Timeout
 from ibis import _
 
-from models.derived_schemas import check_batch, has_contract
+from models.batch_checks import check_batches, has_contract
 from models.mapping import quote_name
 from tasks.engines import EngineSettings, connect_analytics, connect_engine, read_parquet
 
@@ -337,13 +337,11 @@ class Run:
 
 
 def _checked(name: str, rows: Rows) -> Rows:
-    """The rows as a stream of batches, each held against the table's contract before it is written."""
+    """The rows as a stream that breaks off before its end where a row breaks the contract: then none is written."""
     if not has_contract(name):
         return rows
     reader = rows.to_reader() if isinstance(rows, pyarrow.Table) else rows
-    return pyarrow.RecordBatchReader.from_batches(
-        reader.schema, (check_batch(name, batch) for batch in reader)
-    )
+    return pyarrow.RecordBatchReader.from_batches(reader.schema, check_batches(name, reader))
 
 
 def _with_month(name: str, rows: Rows) -> Rows:

@@ -143,33 +143,31 @@ def _build(lake: Lake, *, timezone: str) -> None:
     events = _read_events(lake)
     first, last = _span(events)
     rolled = _roll_up(events, timezone=timezone, since=first, until=last)
+    # Tables are opened here: while Delta writes, it lets nobody else open one.
+    months = [_roll_up_month(lake, month, timezone=timezone) for month in _list_first_days(first, last)]
     for name, table in _ROLLUPS.items():
         if "day" in KEYS[name]:
-            rows = _stream_months(lake, name, first, last, timezone=timezone)
+            rows = _stream_months([getattr(month, name) for month in months])
         else:
             rows = fetch_rows(getattr(rolled, name))
         lake.overwrite(table, rows)
     get_logger().info("rolled up all events from %s to %s", first, last)
 
 
-def _stream_months(
-    lake: Lake, name: str, first: date, last: date, *, timezone: str
-) -> pyarrow.RecordBatchReader:
+def _stream_months(months: list[ibis.Table]) -> pyarrow.RecordBatchReader:
     """A rollup by day, one month after the other: no group spans two, and a month is small enough to keep."""
-    # Tables are opened here: while Delta writes, it lets nobody else open one.
-    months = [_roll_up_month(lake, name, month, timezone=timezone) for month in _list_first_days(first, last)]
     batches = chain.from_iterable(fetch_rows(month) for month in months)
     return pyarrow.RecordBatchReader.from_batches(months[0].schema().to_pyarrow(), batches)
 
 
-def _roll_up_month(lake: Lake, name: str, month: date, *, timezone: str) -> ibis.Table:
+def _roll_up_month(lake: Lake, month: date, *, timezone: str) -> Rollups:
     until = (month + timedelta(days=31)).replace(day=1)
     starts_at = end_of_day(month - timedelta(days=1), timezone=timezone)
     ends_at = end_of_day(until - timedelta(days=1), timezone=timezone)
     last = ends_at - timedelta(seconds=1)
     events = _read_events(lake, months={m.year * 100 + m.month for m in (starts_at, last)})
     within = events.filter(_.occurred_at >= starts_at, _.occurred_at < ends_at)
-    return getattr(_roll_up(within, timezone=timezone, since=month, until=until), name)
+    return _roll_up(within, timezone=timezone, since=month, until=until)
 
 
 def _roll_up(events: ibis.Table, *, timezone: str, since: date, until: date) -> Rollups:
