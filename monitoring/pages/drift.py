@@ -28,7 +28,7 @@ def render_drift(data: ReportData) -> Markup:
         words=words,
         verdict=read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT, words=words),
         since=describe_duration(data, drift.get("decision")),
-        reasons=[words.close_sentence(retell(str(reason), words)) for reason in drift.get("reasons") or ()],
+        reasons=[_tell_reason(str(reason), data.drift, words) for reason in drift.get("reasons") or ()],
         moved=describe_moved(data.drift, words),
         figure=draw_figure(data.drift, words),
         timeline=show_timeline(data.drift_timeline, words),
@@ -156,6 +156,14 @@ def explain_missing(drift: dict[str, Any], words: Words) -> str:
 def _is_calibrated(drift: pd.DataFrame) -> bool:
     """Whether more than factors is watched, by what is usual in this shop."""
     return bool((drift["method"] == CALIBRATED).any())
+
+
+def _tell_reason(reason: str, drift: pd.DataFrame, words: Words) -> str:
+    """The reason as a sentence; one about a single factor begins with its column, which is put in words."""
+    factor, colon, rest = reason.partition(": ")
+    if len(drift) and factor in set(drift["column"]):
+        reason = f"{name_factor(factor)}{colon}{rest}"
+    return words.close_sentence(retell(reason, words))
 
 
 PAGE = Page("drift", mark("Drift"), render_drift, order=4)

@@ -153,8 +153,8 @@ def describe_model(data: ReportData) -> Sentence:
     text = verdict.meaning or words.close_sentence(verdict.word)
     reasons = promotion.get("reasons") or ([promotion["reason"]] if promotion.get("reason") else [])
     if reasons:
-        told = words.join((retell(str(reason), words) for reason in reasons), limit=2)
-        text = words.close_sentence(words.explain(text.rstrip(".。"), told))
+        # The first one decided; the others, which may be eight, stand where the sentence leads.
+        text = words.close_sentence(words.explain(text.rstrip(".。"), retell(str(reasons[0]), words)))
     return Sentence(text, verdict.action, "segments.html#model", words.gettext("The model"), verdict.tone)
 
 

@@ -79,7 +79,7 @@ def is_accepted_whole(model: type, batch: pyarrow.RecordBatch) -> bool:
     return True
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(strange=st.lists(STRANGE, min_size=0, max_size=4), skipped=st.integers(0, 3))
 def test_events_are_judged_as_if_all_were_looked_at(strange: list[dict[str, object]], skipped: int) -> None:
     rows = [GOOD, *(GOOD | values for values in strange), GOOD]
@@ -87,7 +87,7 @@ def test_events_are_judged_as_if_all_were_looked_at(strange: list[dict[str, obje
     assert is_accepted("events", batch) == is_accepted_whole(Events, batch)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=0, max_size=6))
 def test_rollups_are_judged_as_if_all_rows_were_looked_at(numbers: list[float | None]) -> None:
     schema = pyarrow.schema(

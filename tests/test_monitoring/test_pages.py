@@ -470,3 +470,20 @@ def test_pages_are_the_same_for_the_same_data() -> None:
 )
 def test_figures_are_written_for_people(written: str, expected: str) -> None:
     assert written == expected
+
+
+def test_a_reason_of_drift_names_its_factor_in_words() -> None:
+    drift = make_data().summary["drift"] | {
+        "reasons": ["discount_share: mean 0.07 → 0.09", "note: all is calm"]
+    }
+    page = Document(load_pages()["drift"].render(make_data(summary=make_data().summary | {"drift": drift})))
+    assert "Discount share: mean 0.07 → 0.09." in page.text
+    assert "Note: all is calm." in page.text
+
+
+def test_the_week_tells_the_reason_that_decided_about_the_model() -> None:
+    promotion = {"decision": "keep", "reasons": ["the gain is too small", "7 segments (at least 2)"]}
+    data = make_data(summary=make_data().summary | {"promotion": promotion})
+    text = Document(load_pages()["index"].render(data)).text
+    assert "the gain is too small." in text
+    assert "7 segments" not in text
