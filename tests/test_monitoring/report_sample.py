@@ -142,7 +142,7 @@ def make_data(**fields: Any) -> ReportData:
         "generated_note": "Made for a test.",
         "timezone": "Europe/Berlin",
         "summary": {
-            "ingest": {"read": 1000, "accepted": 900, "duplicates": 40, "quarantined": 60, "late": 5},
+            "ingest": {"read": 1000, "accepted": 900, "duplicates": 40, "quarantined": 60, "late": 5, "merges": 3},
             "customers": 350,
             "drift": {"decision": "watch", "drifted": ["discount_share"], "reasons": ["one factor moved"]},
             "training": {

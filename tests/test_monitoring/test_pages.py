@@ -487,3 +487,8 @@ def test_the_week_tells_the_reason_that_decided_about_the_model() -> None:
     text = Document(load_pages()["index"].render(data)).text
     assert "the gain is too small." in text
     assert "7 segments" not in text
+
+
+def test_data_health_counts_customers_who_were_joined() -> None:
+    page = Document(load_pages()["data_health"].render(make_data()))
+    assert "customers who turned out to be one known already" in page.text
