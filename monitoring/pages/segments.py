@@ -48,6 +48,7 @@ MAP_CAPTIONS = {
         "By UMAP: who lies beside whom means something, how far groups lie from each other does not."
     ),
 }
+UNCHANGED = "kept"  # a segment that is what it was: nothing to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def list_cards(data: ReportData) -> tuple[Card, ...]:
             rule="" if format_text(row["rule"]) == MISSING else str(row["rule"]),
             plays=_list_plays(data, int(row["segment_id"]), str(row["segment_name"])),
             evidence=list_evidence(campaigns, words, segment_id=int(row["segment_id"])),
-            lineage="" if format_text(row["lineage"]) == MISSING else str(row["lineage"]),
+            lineage="" if format_text(row["lineage"]) in (MISSING, UNCHANGED) else str(row["lineage"]),
         )
         for row in ordered.to_dict("records")
     )

@@ -74,8 +74,6 @@ def tabulate_campaigns(campaigns: Mapping[str, Campaign], words: Words) -> Table
         Column("cost", _("Cost"), kind="number"),
         Column("roi", _("ROI"), kind="number"),
         Column("cac", _("CAC"), kind="number"),
-        Column("cost_per_conversion", _("Cost per conversion"), kind="number"),
-        Column("customers", _("Customers"), kind="number"),
     )
     rows = [_list_overview_cells(campaign, anchor, words) for anchor, campaign in campaigns.items()]
     told = [column for column in columns if any(row[column.source].value for row in rows)]
@@ -117,15 +115,16 @@ def _list_kpi_cells(measurement: Measurement, words: Words) -> Iterator[dict[str
 
 def _list_overview_cells(campaign: Campaign, anchor: str, words: Words) -> dict[str, Cell]:
     lead = next(_list_kpi_cells(campaign.lead, words))
-    revenue, cost, total = sum_revenue(campaign), sum_cost(campaign), sum(campaign.customers.values()) or None
-    ratios = ("roi", "cac", "cost_per_conversion")
+    revenue, cost = sum_revenue(campaign), sum_cost(campaign)
+    returned = next(_list_kpi_cells(campaign.find("roi"), words))["absolute"]
+    cac = next(iter(campaign.find("cac").effects), NO_EFFECT).absolute
     return lead | {
         "campaign": Cell(campaign.name, campaign.name, href=f"#{anchor}"),
         "decision": Cell(campaign.verdict.word, campaign.verdict.word, tone=campaign.verdict.tone),
         "revenue": Cell(words.format_change(revenue, "money"), write_exact(revenue)),
         "cost": Cell(words.format_money(cost), write_exact(cost)),
-        **{name: next(_list_kpi_cells(campaign.find(name), words))["absolute"] for name in ratios},
-        "customers": Cell(words.format_count(total), write_exact(total)),
+        "roi": returned,
+        "cac": Cell(words.format_money(cac), write_exact(cac)),
     }
 
 
