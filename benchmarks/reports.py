@@ -101,8 +101,10 @@ def report_week(config: str, *, trained_on: date, as_of: date, campaigns: int) -
         started, used = time.monotonic(), time.process_time()
         prepared = build_reports.fn(
             lake, summary, factors, scored, challenger, drift, migration=None, segmenter=segmenter,
-            maps=settings.report.maps, title=settings.report.title, currency=settings.currency,
-            timezone=settings.timezone, folder=settings.reports_folder, since=run.started_at,
+            maps=settings.report.maps, playbook={}, smallest_group=settings.report.smallest_group,
+            title=settings.report.title, language=settings.report.language, address=None,
+            currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder,
+            since=run.started_at,
         )  # fmt: skip
         index = show_reports.fn(prepared)
         seconds, processor, peak = time.monotonic() - started, time.process_time() - used, _read_peak()

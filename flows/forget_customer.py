@@ -31,7 +31,7 @@ def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwe
         with stage("erasing from the tables"):
             receipt = erase_customer(
                 lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id,
-                exported=[export.path for export in settings.list_exports() if export.destination == "bi"],
+                exported=settings.list_bi_folders(),
             )  # fmt: skip
             lake.commit(run, receipt.to_dict())
         with stage("erasing their history"):

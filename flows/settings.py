@@ -227,6 +227,11 @@ class Settings(BaseSettings):
             return placed
         return (BI.model_copy(update={"path": self.exports_folder}), *placed)
 
+    def list_bi_folders(self) -> tuple[Path, ...]:
+        """Every folder there may be tables for BI in, also from before a section said otherwise."""
+        named = (export.path for export in self.list_exports() if export.destination == BI.destination)
+        return tuple(dict.fromkeys((self.exports_folder, *named)))
+
     def _place(self, export: Export) -> Export:
         place = export.path if export.uri else Path(self.base) / export.path
         options = export.options

@@ -146,10 +146,10 @@ def weekly_retrain(
                 address=settings.report.address, currency=settings.currency, timezone=settings.timezone,
                 folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
-            summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
-            lake.commit(run, summary)
-            settle_promotions(lake, registry)
-            show_reports(report)
+        summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
+        lake.commit(run, summary)
+        settle_promotions(lake, registry)
+        show_reports(report)
         undelivered = write_weekly_exports(
             lake, settings.list_exports(), as_of=day, consent_default=consent, own=own
         )

@@ -131,8 +131,8 @@ def roll_up(
 
 
 def _count(condition: ibis.expr.types.BooleanValue) -> ibis.expr.types.FloatingValue:
-    # Truths as numbers: a literal 1.0 is a decimal to DuckDB, and adding up whole numbers takes it half as long again.
-    return condition.cast("float64").sum().coalesce(0.0).cast("float64")
+    # A literal 1.0 is a decimal to DuckDB, and adding up whole numbers takes it half as long again as floats.
+    return condition.ifelse(1, 0).cast("float64").sum()
 
 
 def _money(column: str, kind: str) -> ibis.expr.types.FloatingValue:

@@ -80,7 +80,8 @@ def list_runs(records: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     """
     for record in records:
         summary = record["summary"]
-        ingest, drift, promotion = (summary.get(part) or {} for part in ("ingest", "drift", "promotion"))
+        drift, promotion = (summary.get(part) or {} for part in ("drift", "promotion"))
+        ingest = _read_intake(summary)
         yield {
             **{name: record[name] for name in ("run_id", "flow", "as_of", "started_at", "finished_at")},
             "customers": summary.get("customers"),
@@ -98,15 +99,21 @@ def list_sources(records: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     """One row a run and source: what it held and what became of it."""
     counts = ("read", "accepted", "duplicates", "quarantined", "filtered", "late")
     for record in records:
-        ingest = record["summary"].get("ingest") or {}
-        for source, found in (ingest.get("by_source") or {}).items():
+        for source, found in _read_intake(record["summary"]).get("by_source", {}).items():
             run = {name: record[name] for name in ("as_of", "run_id", "flow")}
             yield {**run, "source": source, **{name: found.get(name) for name in counts}}
 
 
+def _read_intake(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a run took in: a part of its summary, or all of it where it did nothing else; empty: nothing."""
+    told = summary.get("ingest") or summary
+    return told if "by_source" in told else {}
+
+
 def list_campaigns(records: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
     """One row a campaign, as it was measured last; of several treatments the first one's figures."""
-    last = {entry["campaign_id"]: (record, entry) for record in records for entry in _read_campaigns(record)}
+    by_week = sorted(records, key=lambda record: record["as_of"])
+    last = {entry["campaign_id"]: (record, entry) for record in by_week for entry in _read_campaigns(record)}
     for record, entry in last.values():
         metric = str(entry.get("primary_metric") or "conversion")
         arm, lift = _find_first_lift(entry, metric)

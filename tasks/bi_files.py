@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -25,6 +26,7 @@ CUSTOMER_TABLES = ("segments", "features")
 def write_week(tables: Mapping[str, ibis.Table], folder: Path, *, as_of: date) -> Path:
     """Write a week's tables, all of them or none, and refresh `latest`; the folder of the week."""
     target = folder / as_of.isoformat()
+    remove_leftovers(folder)
     with replace_folder(target) as fresh:
         for name, table in tables.items():
             # One at a time: the engine's next answer ends the stream of the one before.
@@ -59,19 +61,31 @@ def remove_customers(folder: Path, customers: Iterable[str]) -> int:
 
     Each file is replaced whole. A folder that is not there holds nobody.
     """
+    remove_leftovers(folder)
     names = pyarrow.array(sorted(customers), pyarrow.string())
     removed = 0
     for name in CUSTOMER_TABLES:
-        for file in sorted(folder.glob(f"*/{name}.parquet")):
-            rows = read_table(file)
-            theirs = pyarrow.compute.is_in(rows["customer_id"], value_set=names)
+        for file in sorted(folder.glob(f"[!.]*/{name}.parquet")):
+            holders = read_table(file, columns=["customer_id"])["customer_id"]
+            theirs = pyarrow.compute.is_in(holders, value_set=names)
             count = pyarrow.compute.sum(theirs).as_py() or 0
             if count:
-                kept = rows.filter(pyarrow.compute.invert(theirs)).to_reader()
+                kept = read_table(file).filter(pyarrow.compute.invert(theirs)).to_reader()
                 with replace_file(file) as parquet, replace_file(file.with_suffix(".csv")) as csv:
                     write_rows(kept, parquet, csv)
             removed += count
     return removed
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Take away what writers that were killed have left half done, hidden, and with customers in it."""
+    week, unique = "????-??-??", "?" * 32
+    for name in (week, LATEST):
+        for left in folder.glob(f".{name}.{unique}"):
+            shutil.rmtree(left)
+    for name in CUSTOMER_TABLES:
+        for left in folder.glob(f"*/.{name}.{unique}.*"):
+            left.unlink()
 
 
 def _is_moment(kind: pyarrow.DataType) -> bool:

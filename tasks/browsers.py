@@ -89,6 +89,9 @@ def _run(command: list[str], *, timeout_s: float) -> str:
         raise BrowserError(
             f"{command[0]} had not printed the PDF after {timeout_s:g} s; see that it starts on this machine"
         ) from None
+    except BaseException:
+        _end(process)
+        raise
     lines = said.decode("utf-8", "replace").strip().splitlines()
     return lines[-1][:200] if lines else ""
 

@@ -32,10 +32,11 @@ def write_weekly_exports(
     """
     destinations = load_destinations()
     weekly = [export for export in exports if destinations[export.destination].weekly]
-    tables = read_tables(lake, as_of=as_of, consent_default=consent_default, own=own)
+    tables: dict[str, ibis.Table] = {}
     failed = []
     for export in weekly:
         try:
+            tables = tables or read_tables(lake, as_of=as_of, consent_default=consent_default, own=own)
             files = write_export(tables, export, as_of=as_of)
         except Exception as error:  # whatever a disk or a store thinks of
             said = mask_text(" ".join(str(error).split())) or type(error).__name__

@@ -47,7 +47,7 @@ def _print_report(report: PreparedReports, *, browser: str | None) -> tuple[Atta
     """The week on one page as a PDF; nothing, and a warning, where it cannot be printed."""
     try:
         content = print_page(report.one_page, browser=find_browser(browser))
-    except BrowserError as error:
+    except (BrowserError, OSError) as error:
         get_logger().warning("the report goes out without its PDF: %s", error)
         return ()
     return (Attachment(f"{report.target.name}.pdf", "application/pdf", content),)

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from typing import Literal
 
 from prefect.blocks.abstract import NotificationBlock
@@ -71,6 +72,7 @@ class Email(NotificationBlock):
         message = EmailMessage()
         message["From"], message["To"] = self.sender, ", ".join(self.recipients)
         message["Subject"] = subject or "Segmentwerk"
+        message["Date"], message["Message-ID"] = formatdate(localtime=True), make_msgid("segmentwerk")
         message.set_content(body)
         return message
 
@@ -78,7 +80,9 @@ class Email(NotificationBlock):
         with self._connect() as server:
             if self.username is not None:
                 server.login(self.username, self.password.get_secret_value() if self.password else "")
-            server.send_message(message)
+            refused = server.send_message(message)
+        if refused:
+            raise OSError(f"the mail server refused {len(refused)} of {len(self.recipients)} recipients")
 
     def _connect(self) -> smtplib.SMTP:
         if self.security == "tls":

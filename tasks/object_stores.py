@@ -74,11 +74,12 @@ def open_store(
     return Store(files, root.rstrip("/"), uri)
 
 
-def publish_weeks(reports: Path, store: Store) -> str:
+def publish_weeks(reports: Path, store: Store, *, again: str = "") -> str:
     """Upload the newest report, and past ones that are not there yet; the URI of the newest one's index page.
 
     Args:
         reports: the folder the reports are in, of which there is at least one.
+        again: a week that has been made anew, and is uploaded though it is there.
 
     Raises:
         StoreError: the store cannot be reached, or refuses.
@@ -86,7 +87,7 @@ def publish_weeks(reports: Path, store: Store) -> str:
     newest, *past = list_weeks(reports)
     try:
         for week in reversed(past):
-            if not store.files.exists(f"{store.root}/{week}/{INDEX}"):
+            if week == again or not store.files.exists(f"{store.root}/{week}/{INDEX}"):
                 _upload_site(reports / week, store, week)
         _upload_site(reports / newest, store, newest)
         _upload_site(reports / newest, store, LATEST)

@@ -128,8 +128,8 @@ def finish_week(config: str, file: str) -> None:
         report = build_reports.fn(
             lake, summary, week.factors, scored, challenger, week.drift,
             migration=migration, segmenter=promotion.segmenter, maps=("pca",), playbook={},
-            smallest_group=settings.report.smallest_group, title="A shop", currency=settings.currency,
-            timezone=settings.timezone, folder=settings.reports_folder,
+            smallest_group=settings.report.smallest_group, title="A shop", language="en", address=None,
+            currency=settings.currency, timezone=settings.timezone, folder=settings.reports_folder,
             since=run.started_at,
         )  # fmt: skip
         lake.commit(run, summary)

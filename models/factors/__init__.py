@@ -184,8 +184,8 @@ def in_last(days: int, as_of: date, *, day: ibis.Deferred = _.day) -> ibis.Defer
 
 def count_if(condition: ibis.Deferred) -> ibis.Deferred:
     """How many rows hold `condition`, as float64."""
-    # Truths as numbers: to some engines a literal 1.0 is a decimal, whose quotients are cut short.
-    return condition.cast("float64").sum().coalesce(0.0).cast("float64")
+    # Whole numbers made floats: to some engines a literal 1.0 is a decimal, whose quotients are cut short.
+    return condition.ifelse(1, 0).cast("float64").sum()
 
 
 def sum_if(condition: ibis.Deferred, value: ibis.Deferred) -> ibis.Deferred:

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -68,7 +69,12 @@ class Export(BaseModel):
     def _tell_uri_from_path(cls, values: Any) -> Any:
         if not isinstance(values, dict) or "://" not in str(values.get("path", "")):
             return values
-        return values | {"uri": str(values["path"]).rstrip("/")}
+        uri = str(values["path"]).rstrip("/")
+        if urlsplit(uri).password:
+            raise ValueError(
+                "path must hold no password: it is told where it goes; put it in a block, options.block"
+            )
+        return values | {"uri": uri}
 
     @model_validator(mode="after")
     def _joins_a_whole_list(self) -> Export:

@@ -1,8 +1,9 @@
 """The customers a tool may address, with their segment: one CSV.
 
-`path` is the file, or a folder in which `<name>_<as_of>.csv` is written. Left out are customers who have
-withdrawn their consent to marketing, and the control groups of campaigns that have not ended and the hold-out
-(a table `held_out`, if there is one): addressing those would end the comparison they are there for.
+`path` is the file, or a folder in which `<name>_<as_of>.csv` is written. Left out are customers who have withdrawn
+their consent to marketing or have turned out to be another one since they were scored, and the control groups of
+campaigns that have not ended and the hold-out (a table `held_out`, if there is one): addressing those would end the
+comparison they are there for.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ def select_audience(tables: Mapping[str, ibis.Table], export: Export, as_of: dat
     audience = _keep_segments(segments, export, as_of)
     withdrawn = customers.filter(~customers.consent_marketing.fill_null(True))
     audience = audience.anti_join(withdrawn, "customer_id")
+    if "renames" in tables:
+        # Consent, arms and hold-out know them by the name they have now.
+        audience = audience.anti_join(tables["renames"].select(customer_id="old_customer_id"), "customer_id")
     if "assignments" in tables:
         held_back = find_control_customers(tables["assignments"], tables.get("campaigns"), as_of=as_of)
         audience = audience.anti_join(held_back, "customer_id")

@@ -37,13 +37,16 @@ def write_bi(tables: Mapping[str, ibis.Table], export: Export, as_of: date) -> t
     """Write the week's tables; the files written, the data dictionary last.
 
     Raises:
-        LookupError: a table is missing.
+        LookupError: a table is missing, or nobody was scored on that day.
     """
-    from tasks.bi_files import write_week
+    from tasks.bi_files import remove_customers, write_week
 
     tidy = build_tables(tables, export, as_of)
     tidy[DICTIONARY] = describe_tables(tidy, factors=_read_factors(tables))
     target = write_week(tidy, export.path, as_of=as_of)
+    if (refused := find_refused(tables)) is not None:
+        # Weeks from before they refused are still there.
+        remove_customers(export.path, refused.to_pyarrow()["customer_id"].to_pylist())
     return tuple(target / f"{name}.{ending}" for name in tidy for ending in ("parquet", "csv"))
 
 
@@ -52,6 +55,9 @@ def build_tables(tables: Mapping[str, ibis.Table], export: Export, as_of: date) 
     from tasks.bi_files import CUSTOMER_TABLES
 
     weekly = {name: require_table(tables, name, export=export) for name in CUSTOMER_TABLES}
+    scored = weekly["segments"]
+    if not scored.filter(scored.as_of == as_of).count().execute():
+        raise LookupError(f"exports.{export.name}: no segments as of {as_of}; run `segmentwerk weekly` first")
     profiles = _list_until(require_table(tables, "segment_profiles", export=export), as_of)
     runs = _list_until(require_table(tables, "runs", export=export), as_of, order="finished_at")
     records = [run | {"summary": json.loads(run["summary"] or "{}")} for run in runs]
@@ -80,17 +86,22 @@ def build_tables(tables: Mapping[str, ibis.Table], export: Export, as_of: date) 
 
 def keep_exportable(rows: ibis.Table, tables: Mapping[str, ibis.Table]) -> ibis.Table:
     """The rows of customers who have refused neither marketing nor profiling, under any name they had."""
+    refused = find_refused(tables)
+    return rows if refused is None else rows.anti_join(refused, "customer_id")
+
+
+def find_refused(tables: Mapping[str, ibis.Table]) -> ibis.Table | None:
+    """customer_id of those who have refused marketing or profiling, and the names they had; None: nobody was asked."""
     if "customers" not in tables:
-        return rows
+        return None
     told = tables["customers"]
     refused = told.filter(
         ~told.consent_marketing.fill_null(True) | ~told.consent_profiling.fill_null(True)
     ).select("customer_id")
-    rows = rows.anti_join(refused, "customer_id")
-    if "renames" in tables:
-        former = tables["renames"].semi_join(refused, "customer_id").select(customer_id="old_customer_id")
-        rows = rows.anti_join(former, "customer_id")
-    return rows
+    if "renames" not in tables:
+        return refused
+    former = tables["renames"].semi_join(refused, "customer_id").select(customer_id="old_customer_id")
+    return refused.union(former)
 
 
 def describe_tables(tables: Mapping[str, ibis.Table], *, factors: Mapping[str, Meaning]) -> ibis.Table:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import ibis
 
 
-def publish_site(_tables: Mapping[str, ibis.Table], export: Export, _as_of: date) -> tuple[Path | str, ...]:
-    """Copy the newest report, and past ones that are not there yet; the newest one's index page.
+def publish_site(_tables: Mapping[str, ibis.Table], export: Export, as_of: date) -> tuple[Path | str, ...]:
+    """Copy the newest report, that of the day, and others that are not there yet; the newest one's index page.
 
     Raises:
         ValueError: the export does not say where the reports are.
@@ -36,17 +36,17 @@ def publish_site(_tables: Mapping[str, ibis.Table], export: Export, _as_of: date
     if not list_weeks(reports):
         raise LookupError(f"exports.{export.name}: no reports in {reports}; run `segmentwerk weekly` first")
     if export.uri is None:
-        return (_copy_weeks(reports, export.path),)
+        return (_copy_weeks(reports, export.path, again=as_of.isoformat()),)
     settings = {name: value for name, value in export.options.items() if name != "reports"}
-    return (publish_weeks(reports, open_store(export.uri, **settings)),)
+    return (publish_weeks(reports, open_store(export.uri, **settings), again=as_of.isoformat()),)
 
 
-def _copy_weeks(reports: Path, target: Path) -> Path:
+def _copy_weeks(reports: Path, target: Path, *, again: str) -> Path:
     from tasks.reports import LATEST, copy_site, list_weeks, refresh_latest
 
     newest, published = list_weeks(reports)[0], list_weeks(target)
     for week in list_weeks(reports):
-        if week == newest or week not in published:
+        if week in (newest, again) or week not in published:
             # Files of its own: what others may change must not be the file in the reports folder.
             copy_site(reports / week, target / week, place=shutil.copy2)
     refresh_latest(target)

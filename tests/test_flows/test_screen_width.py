@@ -56,6 +56,7 @@ def week() -> dict[str, Any]:
         "segments": [segment(number) for number in range(3)],
         "campaigns": [campaign()],
         "reports": {"index": "/a folder/index.html"},
+        "undelivered": [LONG],
     }  # fmt: skip
 
 

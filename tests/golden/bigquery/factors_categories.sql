@@ -1,11 +1,11 @@
 WITH `t3` AS (
   SELECT
     `t2`.`customer_id`,
-    CAST(SUM(IF(`t2`.`last` > DATE(2026, 5, 19), 1, 0)) AS FLOAT64) AS `category_breadth`,
+    SUM(CAST(IF(`t2`.`last` > DATE(2026, 5, 19), 1, 0) AS FLOAT64)) AS `category_breadth`,
     MAX(`t2`.`interest`) AS `favourite`,
     SUM(`t2`.`interest`) AS `interest`,
-    CAST(SUM(IF(`t2`.`last` > DATE(2026, 8, 17), 1, 0)) AS FLOAT64) AS `current`,
-    CAST(SUM(IF(`t2`.`first` > DATE(2026, 8, 17), 1, 0)) AS FLOAT64) AS `novel`
+    SUM(CAST(IF(`t2`.`last` > DATE(2026, 8, 17), 1, 0) AS FLOAT64)) AS `current`,
+    SUM(CAST(IF(`t2`.`first` > DATE(2026, 8, 17), 1, 0) AS FLOAT64)) AS `novel`
   FROM (
     SELECT
       `t1`.`customer_id`,
@@ -102,7 +102,7 @@ CROSS JOIN (
           NULLIF(`t4`.`interest`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t4`.`interest` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      SUM(CAST(IF(`t4`.`interest` > 0, 1, 0) AS FLOAT64)) AS `customers`
     FROM `t3` AS `t4`
   ) AS `t6`
 ) AS `t10`
@@ -158,7 +158,7 @@ CROSS JOIN (
           NULLIF(`t4`.`current`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t4`.`current` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      SUM(CAST(IF(`t4`.`current` > 0, 1, 0) AS FLOAT64)) AS `customers`
     FROM `t3` AS `t4`
   ) AS `t7`
 ) AS `t11`

@@ -105,7 +105,7 @@ CROSS JOIN (
           NULLIF(`t3`.`sent`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`sent` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      SUM(CAST(IF(`t3`.`sent` > 0, 1, 0) AS FLOAT64)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t11`
@@ -161,7 +161,7 @@ CROSS JOIN (
           NULLIF(`t3`.`sent`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`sent` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      SUM(CAST(IF(`t3`.`sent` > 0, 1, 0) AS FLOAT64)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t6`
 ) AS `t12`
@@ -217,7 +217,7 @@ CROSS JOIN (
           NULLIF(`t3`.`ads`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`ads` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      SUM(CAST(IF(`t3`.`ads` > 0, 1, 0) AS FLOAT64)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t7`
 ) AS `t13`

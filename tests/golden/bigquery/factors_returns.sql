@@ -13,7 +13,7 @@ WITH `t3` AS (
       `t1`.`customer_id`,
       SUM(`t1`.`revenue`) AS `revenue`,
       SUM(`t1`.`refund_value`) AS `refunded`,
-      CAST(SUM(IF(`t1`.`revenue` > 0, 1, 0)) AS FLOAT64) AS `purchase_days`
+      SUM(CAST(IF(`t1`.`revenue` > 0, 1, 0) AS FLOAT64)) AS `purchase_days`
     FROM (
       SELECT
         `t0`.`customer_id`,
@@ -93,7 +93,7 @@ CROSS JOIN (
           NULLIF(`t4`.`purchase_days`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t4`.`purchase_days` > 0, 1, 0)) AS FLOAT64) AS `customers`
+      SUM(CAST(IF(`t4`.`purchase_days` > 0, 1, 0) AS FLOAT64)) AS `customers`
     FROM `t3` AS `t4`
   ) AS `t6`
 ) AS `t8`

@@ -3,7 +3,7 @@ WITH `t2` AS (
     `t1`.`customer_id`,
     AVG(`t1`.`duration_s`) AS `session_duration_mean`,
     SUM(`t1`.`page_views` + `t1`.`product_views`) AS `pages`,
-    CAST(SUM(IF(`t1`.`bounced`, 1, 0)) AS FLOAT64) AS `bounces`,
+    SUM(CAST(IF(`t1`.`bounced`, 1, 0) AS FLOAT64)) AS `bounces`,
     CAST(COUNT(*) AS FLOAT64) AS `visits`
   FROM (
     SELECT
@@ -94,7 +94,7 @@ FROM (
             NULLIF(`t3`.`visits`, 0.0)
           )
         ) AS `spread`,
-        CAST(SUM(IF(`t3`.`visits` > 0, 1, 0)) AS FLOAT64) AS `customers`
+        SUM(CAST(IF(`t3`.`visits` > 0, 1, 0) AS FLOAT64)) AS `customers`
       FROM `t2` AS `t3`
     ) AS `t5`
   ) AS `t7`

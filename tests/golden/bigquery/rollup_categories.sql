@@ -2,7 +2,7 @@ SELECT
   `t1`.`customer_id`,
   `t1`.`category`,
   `t1`.`day`,
-  CAST(SUM(IF(`t1`.`kind` IS NOT NULL, 1, 0)) AS FLOAT64) AS `interactions`,
+  SUM(CAST(IF(`t1`.`kind` IS NOT NULL, 1, 0) AS FLOAT64)) AS `interactions`,
   COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`value`, CAST(NULL AS FLOAT64))), 0.0) AS `revenue`
 FROM (
   SELECT

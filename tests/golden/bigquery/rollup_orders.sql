@@ -6,7 +6,7 @@ SELECT
   SUM(IF(`t1`.`kind` = 'purchase', `t1`.`margin`, CAST(NULL AS FLOAT64))) AS `margin`,
   COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`discount`, CAST(NULL AS FLOAT64))), 0.0) AS `discount`,
   COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`quantity`, CAST(NULL AS FLOAT64))), 0.0) AS `quantity`,
-  CAST(SUM(IF(`t1`.`kind` = 'purchase', 1, 0)) AS FLOAT64) AS `lines`,
+  SUM(CAST(IF(`t1`.`kind` = 'purchase', 1, 0) AS FLOAT64)) AS `lines`,
   COALESCE(SUM(IF(`t1`.`kind` = 'refund', `t1`.`value`, CAST(NULL AS FLOAT64))), 0.0) AS `refund_value`
 FROM (
   SELECT

@@ -100,7 +100,7 @@ CROSS JOIN (
           NULLIF(`t3`.`by_device`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`by_device` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t3`.`by_device` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t11`
@@ -156,7 +156,7 @@ CROSS JOIN (
           NULLIF(`t3`.`by_channel`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`by_channel` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t3`.`by_channel` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t6`
 ) AS `t12`
@@ -212,7 +212,7 @@ CROSS JOIN (
           NULLIF(`t3`.`by_channel`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`by_channel` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t3`.`by_channel` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t7`
 ) AS `t13`

@@ -17,7 +17,7 @@ WITH `t3` AS (
       `t1`.`customer_id`,
       SUM(`t1`.`revenue`) AS `revenue`,
       SUM(`t1`.`discount`) AS `discount`,
-      CAST(SUM(IF(`t1`.`discount` > 0, 1, 0)) AS DOUBLE) AS `discounted`,
+      SUM(CAST(IF(`t1`.`discount` > 0, 1, 0) AS DOUBLE)) AS `discounted`,
       CAST(COUNT(*) AS DOUBLE) AS `orders`
     FROM (
       SELECT
@@ -106,7 +106,7 @@ CROSS JOIN (
           NULLIF(`t4`.`priced`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t4`.`priced` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t4`.`priced` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t3` AS `t4`
   ) AS `t6`
 ) AS `t10`
@@ -162,7 +162,7 @@ CROSS JOIN (
           NULLIF(`t4`.`orders`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t4`.`orders` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t4`.`orders` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t3` AS `t4`
   ) AS `t7`
 ) AS `t11`

@@ -4,12 +4,12 @@ WITH `t2` AS (
     SUM(`t1`.`product_views`) AS `views`,
     SUM(`t1`.`carts`) AS `carts`,
     SUM(`t1`.`checkouts`) AS `checkouts`,
-    CAST(SUM(IF(`t1`.`carts` > 0, 1, 0)) AS DOUBLE) AS `cart_days`,
-    CAST(SUM(IF((
+    SUM(CAST(IF(`t1`.`carts` > 0, 1, 0) AS DOUBLE)) AS `cart_days`,
+    SUM(CAST(IF((
       `t1`.`carts` > 0
     ) AND (
       `t1`.`purchases` = 0
-    ), 1, 0)) AS DOUBLE) AS `abandoned_days`
+    ), 1, 0) AS DOUBLE)) AS `abandoned_days`
   FROM (
     SELECT
       `t0`.`customer_id`,
@@ -103,7 +103,7 @@ CROSS JOIN (
           NULLIF(`t3`.`views`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`views` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t3`.`views` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t11`
@@ -159,7 +159,7 @@ CROSS JOIN (
           NULLIF(`t3`.`carts`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`carts` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t3`.`carts` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t6`
 ) AS `t12`
@@ -215,7 +215,7 @@ CROSS JOIN (
           NULLIF(`t3`.`cart_days`, 0.0)
         )
       ) AS `spread`,
-      CAST(SUM(IF(`t3`.`cart_days` > 0, 1, 0)) AS DOUBLE) AS `customers`
+      SUM(CAST(IF(`t3`.`cart_days` > 0, 1, 0) AS DOUBLE)) AS `customers`
     FROM `t2` AS `t3`
   ) AS `t7`
 ) AS `t13`

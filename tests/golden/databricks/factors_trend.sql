@@ -6,8 +6,8 @@ WITH `t2` AS (
       `t1`.`day` > MAKE_DATE(2026, 10, 16)
     ), `t1`.`revenue`, 0.0)), 90.0) AS `revenue_before`,
     TRY_DIVIDE(
-      CAST(SUM(
-        IF(
+      SUM(
+        CAST(IF(
           (
             `t1`.`day` > MAKE_DATE(2026, 10, 16)
           )
@@ -20,13 +20,13 @@ WITH `t2` AS (
           ),
           1,
           0
-        )
-      ) AS DOUBLE),
+        ) AS DOUBLE)
+      ),
       30.0
     ) AS `activity_recent`,
     TRY_DIVIDE(
-      CAST(SUM(
-        IF(
+      SUM(
+        CAST(IF(
           NOT (
             `t1`.`day` > MAKE_DATE(2026, 10, 16)
           )
@@ -39,8 +39,8 @@ WITH `t2` AS (
           ),
           1,
           0
-        )
-      ) AS DOUBLE),
+        ) AS DOUBLE)
+      ),
       90.0
     ) AS `activity_before`
   FROM (

@@ -6,7 +6,7 @@ SELECT
   SUM(IF(`t1`.`kind` = 'purchase', `t1`.`margin`, CAST(NULL AS DOUBLE))) AS `margin`,
   COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`discount`, CAST(NULL AS DOUBLE))), 0.0) AS `discount`,
   COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`quantity`, CAST(NULL AS DOUBLE))), 0.0) AS `quantity`,
-  CAST(SUM(IF(`t1`.`kind` = 'purchase', 1, 0)) AS DOUBLE) AS `lines`,
+  SUM(CAST(IF(`t1`.`kind` = 'purchase', 1, 0) AS DOUBLE)) AS `lines`,
   COALESCE(SUM(IF(`t1`.`kind` = 'refund', `t1`.`value`, CAST(NULL AS DOUBLE))), 0.0) AS `refund_value`
 FROM (
   SELECT

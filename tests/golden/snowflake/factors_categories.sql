@@ -1,11 +1,11 @@
 WITH "t3" AS (
   SELECT
     "t2"."customer_id",
-    CAST(SUM(IFF("t2"."last" > DATE_FROM_PARTS(2026, 5, 19), 1, 0)) AS DOUBLE) AS "category_breadth",
+    SUM(CAST(IFF("t2"."last" > DATE_FROM_PARTS(2026, 5, 19), 1, 0) AS DOUBLE)) AS "category_breadth",
     MAX("t2"."interest") AS "favourite",
     SUM("t2"."interest") AS "interest",
-    CAST(SUM(IFF("t2"."last" > DATE_FROM_PARTS(2026, 8, 17), 1, 0)) AS DOUBLE) AS "current",
-    CAST(SUM(IFF("t2"."first" > DATE_FROM_PARTS(2026, 8, 17), 1, 0)) AS DOUBLE) AS "novel"
+    SUM(CAST(IFF("t2"."last" > DATE_FROM_PARTS(2026, 8, 17), 1, 0) AS DOUBLE)) AS "current",
+    SUM(CAST(IFF("t2"."first" > DATE_FROM_PARTS(2026, 8, 17), 1, 0) AS DOUBLE)) AS "novel"
   FROM (
     SELECT
       "t1"."customer_id",
@@ -110,7 +110,7 @@ CROSS JOIN (
           LEAST("t4"."favourite", "t4"."interest") * LEAST("t4"."favourite", "t4"."interest")
         ) / NULLIF("t4"."interest", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t4"."interest" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t4"."interest" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t3" AS "t4"
   ) AS "t6"
 ) AS "t10"
@@ -172,7 +172,7 @@ CROSS JOIN (
           LEAST("t4"."novel", "t4"."current") * LEAST("t4"."novel", "t4"."current")
         ) / NULLIF("t4"."current", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t4"."current" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t4"."current" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t3" AS "t4"
   ) AS "t7"
 ) AS "t11"

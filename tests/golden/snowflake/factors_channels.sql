@@ -110,7 +110,7 @@ CROSS JOIN (
           LEAST("t3"."by_mobile", "t3"."by_device") * LEAST("t3"."by_mobile", "t3"."by_device")
         ) / NULLIF("t3"."by_device", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."by_device" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."by_device" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t11"
@@ -172,7 +172,7 @@ CROSS JOIN (
           LEAST("t3"."by_app", "t3"."by_channel") * LEAST("t3"."by_app", "t3"."by_channel")
         ) / NULLIF("t3"."by_channel", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."by_channel" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."by_channel" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t6"
 ) AS "t12"
@@ -234,7 +234,7 @@ CROSS JOIN (
           LEAST("t3"."by_store", "t3"."by_channel") * LEAST("t3"."by_store", "t3"."by_channel")
         ) / NULLIF("t3"."by_channel", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."by_channel" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."by_channel" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t7"
 ) AS "t13"

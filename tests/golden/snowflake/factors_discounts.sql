@@ -19,7 +19,7 @@ WITH "t3" AS (
       "t1"."customer_id",
       SUM("t1"."revenue") AS "revenue",
       SUM("t1"."discount") AS "discount",
-      CAST(SUM(IFF("t1"."discount" > 0, 1, 0)) AS DOUBLE) AS "discounted",
+      SUM(CAST(IFF("t1"."discount" > 0, 1, 0) AS DOUBLE)) AS "discounted",
       CAST(COUNT(*) AS DOUBLE) AS "orders"
     FROM (
       SELECT
@@ -116,7 +116,7 @@ CROSS JOIN (
           LEAST("t4"."taken_off", "t4"."priced") * LEAST("t4"."taken_off", "t4"."priced")
         ) / NULLIF("t4"."priced", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t4"."priced" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t4"."priced" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t3" AS "t4"
   ) AS "t6"
 ) AS "t10"
@@ -178,7 +178,7 @@ CROSS JOIN (
           LEAST("t4"."discounted", "t4"."orders") * LEAST("t4"."discounted", "t4"."orders")
         ) / NULLIF("t4"."orders", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t4"."orders" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t4"."orders" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t3" AS "t4"
   ) AS "t7"
 ) AS "t11"

@@ -4,12 +4,12 @@ WITH "t2" AS (
     SUM("t1"."product_views") AS "views",
     SUM("t1"."carts") AS "carts",
     SUM("t1"."checkouts") AS "checkouts",
-    CAST(SUM(IFF("t1"."carts" > 0, 1, 0)) AS DOUBLE) AS "cart_days",
-    CAST(SUM(IFF((
+    SUM(CAST(IFF("t1"."carts" > 0, 1, 0) AS DOUBLE)) AS "cart_days",
+    SUM(CAST(IFF((
       "t1"."carts" > 0
     ) AND (
       "t1"."purchases" = 0
-    ), 1, 0)) AS DOUBLE) AS "abandoned_days"
+    ), 1, 0) AS DOUBLE)) AS "abandoned_days"
   FROM (
     SELECT
       "t0"."customer_id",
@@ -113,7 +113,7 @@ CROSS JOIN (
           LEAST("t3"."carts", "t3"."views") * LEAST("t3"."carts", "t3"."views")
         ) / NULLIF("t3"."views", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."views" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."views" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t11"
@@ -175,7 +175,7 @@ CROSS JOIN (
           LEAST("t3"."checkouts", "t3"."carts") * LEAST("t3"."checkouts", "t3"."carts")
         ) / NULLIF("t3"."carts", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."carts" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."carts" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t6"
 ) AS "t12"
@@ -237,7 +237,7 @@ CROSS JOIN (
           LEAST("t3"."abandoned_days", "t3"."cart_days") * LEAST("t3"."abandoned_days", "t3"."cart_days")
         ) / NULLIF("t3"."cart_days", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."cart_days" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."cart_days" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t7"
 ) AS "t13"

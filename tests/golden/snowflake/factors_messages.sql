@@ -115,7 +115,7 @@ CROSS JOIN (
           LEAST("t3"."opened", "t3"."sent") * LEAST("t3"."opened", "t3"."sent")
         ) / NULLIF("t3"."sent", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."sent" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."sent" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t11"
@@ -177,7 +177,7 @@ CROSS JOIN (
           LEAST("t3"."clicked", "t3"."sent") * LEAST("t3"."clicked", "t3"."sent")
         ) / NULLIF("t3"."sent", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."sent" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."sent" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t6"
 ) AS "t12"
@@ -239,7 +239,7 @@ CROSS JOIN (
           LEAST("t3"."followed", "t3"."ads") * LEAST("t3"."followed", "t3"."ads")
         ) / NULLIF("t3"."ads", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t3"."ads" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t3"."ads" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t2" AS "t3"
   ) AS "t7"
 ) AS "t13"

@@ -12,7 +12,7 @@ WITH "t3" AS (
       "t1"."customer_id",
       SUM("t1"."revenue") AS "revenue",
       SUM("t1"."refund_value") AS "refunded",
-      CAST(SUM(IFF("t1"."revenue" > 0, 1, 0)) AS DOUBLE) AS "purchase_days"
+      SUM(CAST(IFF("t1"."revenue" > 0, 1, 0) AS DOUBLE)) AS "purchase_days"
     FROM (
       SELECT
         "t0"."customer_id",
@@ -99,7 +99,7 @@ CROSS JOIN (
           LEAST("t4"."returned_days", "t4"."purchase_days") * LEAST("t4"."returned_days", "t4"."purchase_days")
         ) / NULLIF("t4"."purchase_days", 0.0)
       ) AS "spread",
-      CAST(SUM(IFF("t4"."purchase_days" > 0, 1, 0)) AS DOUBLE) AS "customers"
+      SUM(CAST(IFF("t4"."purchase_days" > 0, 1, 0) AS DOUBLE)) AS "customers"
     FROM "t3" AS "t4"
   ) AS "t6"
 ) AS "t8"

@@ -3,7 +3,7 @@ WITH "t2" AS (
     "t1"."customer_id",
     AVG("t1"."duration_s") AS "session_duration_mean",
     SUM("t1"."page_views" + "t1"."product_views") AS "pages",
-    CAST(SUM(IFF("t1"."bounced", 1, 0)) AS DOUBLE) AS "bounces",
+    SUM(CAST(IFF("t1"."bounced", 1, 0) AS DOUBLE)) AS "bounces",
     CAST(COUNT(*) AS DOUBLE) AS "visits"
   FROM (
     SELECT
@@ -102,7 +102,7 @@ FROM (
             LEAST("t3"."bounces", "t3"."visits") * LEAST("t3"."bounces", "t3"."visits")
           ) / NULLIF("t3"."visits", 0.0)
         ) AS "spread",
-        CAST(SUM(IFF("t3"."visits" > 0, 1, 0)) AS DOUBLE) AS "customers"
+        SUM(CAST(IFF("t3"."visits" > 0, 1, 0) AS DOUBLE)) AS "customers"
       FROM "t2" AS "t3"
     ) AS "t5"
   ) AS "t7"

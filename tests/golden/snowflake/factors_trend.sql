@@ -5,8 +5,8 @@ WITH "t2" AS (
     SUM(IFF(NOT (
       "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
     ), "t1"."revenue", 0.0)) / 90.0 AS "revenue_before",
-    CAST(SUM(
-      IFF(
+    SUM(
+      CAST(IFF(
         (
           "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
         )
@@ -19,10 +19,10 @@ WITH "t2" AS (
         ),
         1,
         0
-      )
-    ) AS DOUBLE) / 30.0 AS "activity_recent",
-    CAST(SUM(
-      IFF(
+      ) AS DOUBLE)
+    ) / 30.0 AS "activity_recent",
+    SUM(
+      CAST(IFF(
         NOT (
           "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
         )
@@ -35,8 +35,8 @@ WITH "t2" AS (
         ),
         1,
         0
-      )
-    ) AS DOUBLE) / 90.0 AS "activity_before"
+      ) AS DOUBLE)
+    ) / 90.0 AS "activity_before"
   FROM (
     SELECT
       "t0"."customer_id",
