@@ -85,7 +85,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "campaigns.customers": Meaning(CUSTOMERS, "customers assigned to all groups"),
     "customers_control": Meaning(CUSTOMERS, "customers in the control group"),
     "customers_treatment": Meaning(CUSTOMERS, "customers in the treatment group"),
-    "cost": Meaning(MONEY, "what the treatments have cost so far; empty: not known"),
+    "cost": Meaning(MONEY, "what the treatment has cost so far; empty: not known"),
     "control": Meaning(OF_METRIC, "the KPI in the control group"),
     "treatment": Meaning(OF_METRIC, "the KPI in the treatment group"),
     "absolute": Meaning(OF_METRIC, "what the campaign added: the difference to control"),

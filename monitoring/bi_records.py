@@ -131,7 +131,7 @@ def list_campaigns(records: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
             "arm": arm,
             "customers": sum(customers.values()) if customers else None,
             "customers_control": customers.get(CONTROL),
-            "cost": _sum_costs(entry.get("costs") or {}),
+            "cost": (entry.get("costs") or {}).get(arm),
             **{part: lift.get(part) for part in ("absolute", "low", "high")},
             "roi": returned.get("absolute"),
             "roi_low": returned.get("low"),
@@ -246,12 +246,6 @@ def _find_first_lift(entry: Mapping[str, Any], metric: str) -> tuple[str | None,
     lifts = ((entry.get("metrics") or {}).get(metric) or {}).get("lift") or {}
     first: tuple[str | None, Mapping[str, Any]] = next(iter(lifts.items()), (None, {}))
     return first
-
-
-def _sum_costs(costs: Mapping[str, float | None]) -> float | None:
-    """What all treatments have cost; unknown where one of them is."""
-    known = [cost for arm, cost in costs.items() if arm != CONTROL]
-    return None if not known or None in known else float(sum(cost or 0.0 for cost in known))
 
 
 def _find_unit(metric: str) -> str:

@@ -61,22 +61,31 @@ def _suppress_segments(entry: Mapping[str, Any], *, smallest: int) -> dict[str, 
         for segment, result in segments.items()
     }
     returns = [one for one in entry.get("returns") or () if str(one.get("segment_id")) not in hidden]
+    targeting = {
+        arm: dict(one) | {"segments": [kept for kept in one.get("segments") or () if str(kept) not in hidden]}
+        for arm, one in (entry.get("targeting") or {}).items()
+    }
     checks = [
         dict(check) | {"sentence": _hide_counts(str(check.get("sentence")), smallest=smallest)}
         for check in entry.get("checks") or ()
     ]
-    return dict(entry) | {"by_segment": by_segment, "returns": returns, "checks": checks}
+    return dict(entry) | {
+        "by_segment": by_segment,
+        "returns": returns,
+        "targeting": targeting,
+        "checks": checks,
+    }
 
 
 def _hide_counts(sentence: str, *, smallest: int) -> str:
-    """What a check says, with a few customers as "fewer than", and without the share that tells how many they are."""
+    """What a check says, with a few customers as "fewer than", and without the total and share that tell how many."""
     return _COUNTED.sub(partial(_hide_count, smallest=smallest), sentence)
 
 
 def _hide_count(match: re.Match[str], *, smallest: int) -> str:
     if not is_small(int(match[1].replace(",", "")), smallest=smallest):
         return match[0]
-    return f"fewer than {smallest}{match[2] or ''}{match[3]}"
+    return f"fewer than {smallest}{match[3]}"
 
 
 def _find_hidden(segments: Mapping[str, Mapping[str, Any]], *, smallest: int) -> set[str]:

@@ -20,7 +20,9 @@ from monitoring.small_groups import hide_small, is_small, mark_small
 
 PROFILE_FIGURES = ("value", "rule")
 # A promotion's reasons give the sizes of a model's smallest segment and of those in none.
-_TOLD_SHARE = re.compile(r"(smallest segment(?: holds)?|customers in no segment:) ([\d.]+)\s?%")
+_TOLD_SHARE = re.compile(
+    r"(smallest segment(?: holds)?|customers in no segment:|customers who would change segment:) ([\d.]+)\s?%"
+)
 
 
 def suppress_small_groups(data: ReportData, *, smallest: int) -> ReportData:
@@ -151,6 +153,10 @@ def _hide_summary(
 ) -> dict[str, Any]:
     shown = dict(data.summary)
     customers = shown.get("customers")
+    if isinstance(shown.get("ingest"), Mapping) and is_small(
+        shown["ingest"].get("merges"), smallest=smallest
+    ):
+        shown["ingest"] = {name: value for name, value in shown["ingest"].items() if name != "merges"}
     if is_small(customers, smallest=smallest):
         shown["customers"] = None
     if isinstance(shown.get("training"), Mapping):

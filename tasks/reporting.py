@@ -234,7 +234,7 @@ def list_history(lake: Lake, summary: Mapping[str, Any]) -> pd.DataFrame:
             "drift_decision": week["drift"]["decision"],
             "promotion_decision": week["promotion"]["decision"],
             "champion_version": week["promotion"]["champion_version"],
-            "segments": len(week["segments"]),
+            "segments": sum(segment["segment_id"] > 0 for segment in week["segments"]),
         }
         for as_of, week in sorted(weeks.items())
     ]

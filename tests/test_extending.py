@@ -218,11 +218,11 @@ def test_a_destination_writes_its_file_and_replaces_it(tmp_path: Path) -> None:
 
 
 def test_a_page_stands_in_the_site_and_in_the_navigation() -> None:
-    from monitoring.pages import ReportData, render_site
+    from monitoring.pages import ReportData, load_pages, render_site
 
     counts = dict.fromkeys(("accepted", "duplicates", "quarantined", "filtered", "late"), 0)
     sources = pd.DataFrame({"source": ["web", "<b>crm</b>"], "read": [900, 100]}).assign(**counts)
     site = render_site(ReportData("Shop", AS_OF, "EUR", "", summary={}, sources=sources))
     assert "<li>web: 900 rows</li><li>&lt;b&gt;crm&lt;/b&gt;: 100 rows</li>" in site["deliveries.html"]
-    for html in site.values():
-        assert 'href="deliveries.html"' in html.split("</nav>")[0]
+    for name in load_pages():
+        assert 'href="deliveries.html"' in site[f"{name}.html"].split("</nav>")[0]

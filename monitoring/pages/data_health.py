@@ -18,7 +18,7 @@ COUNTS = (
     ("duplicates", mark("Already known"), mark("recognised and not counted twice")),
     ("quarantined", mark("Set aside"), mark("unusable; kept with the reason")),
     ("late", mark("Late"), mark("happened before the week and arrived in it")),
-    ("merges", mark("Joined"), mark("customers who turned out to be one known already")),
+    ("merges", mark("Merged"), mark("customers who turned out to be one known already")),
 )
 EXAMPLE_LENGTH = 160
 

@@ -14,7 +14,7 @@ from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.tables import Column, Figure, Table, build_table, embed_figure
-from monitoring.pages.layout.verdicts import DRIFT, UNKNOWN_DRIFT, read_verdict
+from monitoring.pages.layout.verdicts import read_drift
 from monitoring.pages.layout.words import Words, mark, read_part
 
 WEEKS_LISTED = 13
@@ -26,7 +26,7 @@ def render_drift(data: ReportData) -> Markup:
     return render_template(
         "drift.html",
         words=words,
-        verdict=read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT, words=words),
+        verdict=read_drift(data.summary, data.drift, words),
         since=describe_duration(data, drift.get("decision")),
         reasons=[_tell_reason(str(reason), data.drift, words) for reason in drift.get("reasons") or ()],
         moved=describe_moved(data.drift, words),

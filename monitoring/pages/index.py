@@ -12,7 +12,7 @@ from markupsafe import Markup
 from monitoring.charts import name_factor
 from monitoring.pages import Page, ReportData, fits_none
 from monitoring.pages.layout import render_template
-from monitoring.pages.layout.campaigns import Campaign, read_campaigns
+from monitoring.pages.layout.campaigns import Campaign, rank_campaigns, read_campaigns
 from monitoring.pages.layout.retelling import retell
 from monitoring.pages.layout.tables import Cell, Column, Table, build_cell
 from monitoring.pages.layout.verdicts import (
@@ -21,12 +21,12 @@ from monitoring.pages.layout.verdicts import (
     UNKNOWN_DRIFT,
     UNKNOWN_PROMOTION,
     Verdict,
+    read_drift,
     read_verdict,
 )
 from monitoring.pages.layout.words import MISSING, Words, format_text, mark, read_number, read_part
 
 CALM_BAD_SHARE = 0.05
-URGENCY = ("invalid", "stop", "ship", "continue", "inconclusive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,12 @@ def describe_data(data: ReportData) -> Sentence:
 def describe_drift(data: ReportData) -> Sentence:
     """Whether customers still behave as the model believes."""
     words, drift = data.words, read_part(data.summary, "drift")
-    verdict = read_verdict(drift.get("decision"), DRIFT, unknown=UNKNOWN_DRIFT, words=words)
+    verdict = read_drift(data.summary, data.drift, words)
     moved = [name_factor(factor) for factor in drift.get("drifted") or ()]
     text = verdict.meaning or words.close_sentence(verdict.word)
-    if not drift.get("decision") and drift.get("reason"):
-        why = retell(str(drift["reason"]), words)
+    reasons = [drift["reason"]] if drift.get("reason") else drift.get("reasons") or ()
+    if verdict.word == words.gettext(UNKNOWN_DRIFT.word) and reasons:
+        why = retell(str(reasons[0]), words)
         text = words.close_sentence(words.explain(words.gettext("drift was not checked"), why))
     elif moved:
         told = words.ngettext(
@@ -119,8 +120,12 @@ def describe_segments(data: ReportData) -> Sentence:
         text = _("There are no segments this week: no model is in use.")
         return Sentence(text, _("See the model's own line below."), "segments.html", _("Segments"), "wait")
     largest = groups.sort_values("share", ascending=False, kind="stable").iloc[0]
+    told = words.ngettext("{count} segment", "{count} segments", len(groups))
+    if read_number(largest["share"]) is None:
+        text = _("Customers fall into {segments}, too small to say more.", segments=told)
+        return Sentence(text, "", "segments.html", _("Segments"))
     parts = {
-        "segments": words.ngettext("{count} segment", "{count} segments", len(groups)),
+        "segments": told,
         "largest": largest["segment_name"],
         "share": words.format_share(largest["share"]),
     }
@@ -166,9 +171,7 @@ def describe_campaigns(data: ReportData) -> Sentence:
     if not campaigns:
         text = _("No campaign with a control group has been measured.")
         return Sentence(text, _("Keep a control group in the next campaign."), **page)
-    ranked = sorted(
-        campaigns, key=lambda c: URGENCY.index(c.decision) if c.decision in URGENCY else len(URGENCY)
-    )
+    ranked = rank_campaigns(campaigns)
     first = ranked[0]
     text = _tell_campaign(first, words) if len(campaigns) == 1 else _tell_campaigns(ranked, words)
     return Sentence(text, first.verdict.action, tone=first.verdict.tone, **page)
@@ -202,8 +205,7 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
     words, _ = data.words, data.words.gettext
     ingest, training = read_part(data.summary, "ingest"), read_part(data.summary, "training")
     promotion = read_part(data.summary, "promotion")
-    drift = read_part(data.summary, "drift").get("decision")
-    checked = read_verdict(drift, DRIFT, unknown=UNKNOWN_DRIFT, words=words)
+    checked = read_drift(data.summary, data.drift, words)
     decided = read_verdict(promotion.get("decision"), PROMOTION, unknown=UNKNOWN_PROMOTION, words=words)
     campaigns = read_campaigns(data.summary, words=words)
     segments = len(data.profiles[~fits_none(data.profiles["segment_id"])]) if len(data.profiles) else None
@@ -212,13 +214,13 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
         Tile(
             _("Customers"),
             words.format_count(data.summary.get("customers")),
-            describe_change(data, "customers"),
+            describe_change(data, "customers", now=data.summary.get("customers")),
             href="segments.html",
         ),
         Tile(
             _("Segments"),
             words.format_count(segments if segments is not None else training.get("segments")),
-            describe_change(data, "segments"),
+            describe_change(data, "segments", now=segments),
             href="segments.html",
         ),
         Tile(_("Drift"), checked.word, tone=checked.tone, href="drift.html"),
@@ -245,11 +247,11 @@ def list_tiles(data: ReportData) -> tuple[Tile, ...]:
     )
 
 
-def describe_change(data: ReportData, column: str) -> str:
+def describe_change(data: ReportData, column: str, *, now: Any) -> str:
     """How a number stands against the week before; nothing where there is no week before."""
     words, before = data.words, _list_history(data)
     before = before[before["as_of"] < data.as_of.isoformat()] if len(before) else before
-    now = read_number(data.summary.get(column) or read_part(data.summary, "training").get(column))
+    now = read_number(now)
     then = read_number(before.iloc[0][column]) if len(before) else None
     if now is None or then is None:
         return ""

@@ -16,7 +16,6 @@ from monitoring.charts import draw_forest
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.campaign_tables import (
-    NO_EFFECT,
     tabulate_campaigns,
     tabulate_kpis,
     tabulate_segments,
@@ -25,6 +24,7 @@ from monitoring.pages.layout.campaign_tables import (
 )
 from monitoring.pages.layout.campaign_views import Views, build_views
 from monitoring.pages.layout.campaigns import (
+    NO_EFFECT,
     NOT_MEASURED,
     Campaign,
     Effect,
@@ -100,7 +100,7 @@ def build_section(campaign: Campaign, place: int, data: ReportData, *, is_open: 
 def write_headline(campaign: Campaign, words: Words) -> tuple[str, str]:
     """The one figure the decision rests on, and the words that go with it."""
     _, lead = words.gettext, campaign.lead
-    effect = lead.effects[0] if lead.effects else NO_EFFECT
+    effect = campaign.find_effect(campaign.primary)
     if effect.absolute is None:
         against = _("{kpi} against control", kpi=lead.kpi.title)
         return MISSING, words.close_sentence(words.explain(against, lead.reason or _(NOT_MEASURED)))

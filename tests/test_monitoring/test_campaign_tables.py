@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from report_sample import make_campaign, make_metric
 
-from monitoring.pages.layout.campaign_tables import sum_cost, sum_revenue, tabulate_campaigns
+from monitoring.pages.layout.campaign_tables import find_revenue, tabulate_campaigns
 from monitoring.pages.layout.campaigns import Campaign, read_campaigns
 from monitoring.pages.layout.words import load_words
 
@@ -17,55 +17,62 @@ def read(**fields: Any) -> Campaign:
     return campaign
 
 
-def make_revenue(*gains: float | None) -> dict[str, Any]:
-    revenue = make_metric(10.0, 12.0)
-    arms = dict(zip(("letter", "call"), gains, strict=False))
-    return revenue | {
-        "arms": {"control": 10.0} | dict.fromkeys(arms, 12.0),
-        "lift": {arm: revenue["lift"]["treatment"] | {"absolute": gain} for arm, gain in arms.items()},
+def make_two_arms(decision: str = "ship", **arms: dict[str, float]) -> Campaign:
+    """Two treatments, each with what it did to conversion; the call cost more, and its customers spent less."""
+    plain = make_metric(0.1, 0.12)
+
+    def compare(**lifts: dict[str, float]) -> dict[str, Any]:
+        empty = plain["lift"]["treatment"]
+        return plain | {"arms": {"control": 0.1} | dict.fromkeys(lifts, 0.12),
+                        "lift": {arm: empty | lift for arm, lift in lifts.items()}}  # fmt: skip
+
+    metrics = {
+        "conversion": compare(**arms),
+        "revenue": compare(call={"absolute": -1.0}, letter={"absolute": 2.5}),
+        "roi": compare(call={"absolute": -0.8}, letter={"absolute": 2.0}),
+        "cac": compare(call={"absolute": 90.0}, letter={"absolute": 41.12}),
     }
+    return read(
+        decision=decision,
+        metrics=metrics,
+        customers={"control": 1000, "call": 40, "letter": 300},
+        costs={"control": None, "call": 900.0, "letter": 100.5},
+    )
 
 
-def make_two_arms(*gains: float | None, **fields: Any) -> Campaign:
-    metrics = make_campaign()["metrics"] | {"revenue": make_revenue(*gains)}
-    customers = {"control": 1000, "letter": 300, "call": 40}
-    return read(metrics=metrics, customers=customers, **fields)
-
-
-def test_revenue_is_added_up_over_the_treated_of_every_arm() -> None:
-    assert sum_revenue(make_two_arms(2.5, -1.0)) == pytest.approx(300 * 2.5 - 40)
-
-
-@pytest.mark.parametrize("gains", [(2.5, None), (None, None)])
-def test_revenue_is_not_known_where_an_arms_is_not(gains: tuple[float | None, ...]) -> None:
-    assert sum_revenue(make_two_arms(*gains)) is None
-
-
-def test_revenue_that_was_not_measured_is_not_known() -> None:
-    assert sum_revenue(read()) is None
+BETTER = {"absolute": 0.03, "low": 0.01, "high": 0.05, "p_value": 0.004}
+UNSURE = {"absolute": 0.001, "low": -0.005, "high": 0.006, "p_value": 0.7}
+WORSE = {"absolute": -0.03, "low": -0.05, "high": -0.01, "p_value": 0.001}
 
 
 @pytest.mark.parametrize(
-    ("costs", "total"),
+    ("decision", "call", "letter", "lead"),
     [
-        ({"control": None, "letter": 100.0, "call": 20.0}, 120.0),
-        ({"control": 5.0, "letter": 100.0, "call": 0.0}, 100.0),
-        ({"control": None, "letter": 100.0, "call": None}, None),
-        ({"control": 5.0}, None),
-        ({}, None),
+        ("ship", UNSURE, BETTER, "letter"),
+        ("ship", WORSE, BETTER, "letter"),
+        ("stop", WORSE, UNSURE, "call"),
+        ("inconclusive", UNSURE, UNSURE | {"p_value": 0.2}, "letter"),
     ],
 )
-def test_cost_is_that_of_all_treated(costs: dict[str, float | None], total: float | None) -> None:
-    assert sum_cost(read(costs=costs)) == total
+def test_the_leading_treatment_is_the_one_the_decision_speaks_of(
+    decision: str, call: dict[str, float], letter: dict[str, float], lead: str
+) -> None:
+    assert make_two_arms(decision, call=call, letter=letter).lead_arm == lead
 
 
-def test_a_row_says_what_a_campaign_came_to() -> None:
-    table = tabulate_campaigns({"campaign-1": make_two_arms(2.5, -1.0)}, WORDS)
+def test_a_row_holds_the_leading_treatments_figures_alone() -> None:
+    table = tabulate_campaigns({"campaign-1": make_two_arms(call=UNSURE, letter=BETTER)}, WORDS)
     shown = {column.source: cell for column, cell in zip(table.columns, table.rows[0], strict=True)}
-    assert (shown["revenue"].text, shown["revenue"].value) == ("+€710", "710")
-    assert (shown["cost"].text, shown["cost"].value) == ("€1,204", "1204.5")
-    assert (shown["cac"].text, shown["cac"].value) == ("€41.12", "41.12")
+    values = {name: cell.value for name, cell in shown.items()}
+    assert shown["kpi"].text == "Conversion (letter)"
+    assert (values["absolute"], values["interval"]) == ("0.03", "0.01..0.05")
+    assert (values["revenue"], values["cost"], values["roi"], values["cac"]) == ("750", "100.5", "2", "41.12")
+    assert shown["cac"].text == "€41.12"
     assert shown["campaign"].href == "#campaign-1"
+
+
+def test_revenue_that_was_not_measured_is_not_known() -> None:
+    assert find_revenue(read()) is None
 
 
 def test_a_column_that_no_campaign_fills_is_left_out() -> None:

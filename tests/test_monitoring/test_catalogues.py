@@ -134,3 +134,10 @@ def test_a_language_there_is_not_is_refused_with_those_there_are(language: str) 
         find_locale(language)
     with pytest.raises(ValueError, match="there is no report in"):
         _ = make_data(language=language).words
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_text_stands_twice(language: str) -> None:
+    blocks = (FOLDER / f"{language}.po").read_text(encoding="utf-8").split("\n\n")
+    texts = [message.id for block in blocks for message in read_po(StringIO(block)) if message.id]
+    assert sorted(map(str, texts)) == sorted({str(text) for text in texts})

@@ -85,3 +85,9 @@ def test_a_letter_holds_the_sentences_and_the_link_in_both_forms() -> None:
     assert [attributes["href"] for tag, attributes in html.elements if tag == "a"] == [LINK]
     assert EVIL in letter.text
     assert "<script>" not in letter.html
+
+
+def test_the_most_urgent_campaigns_come_first_in_every_language() -> None:
+    data = replace(with_campaigns("inconclusive", "ship", "invalid"), language="de")
+    page = Document(render_one_page(data))
+    assert page.read_column("campaigns", "Kampagne") == ["Campaign 2", "Campaign 1", "Campaign 0"]

@@ -182,7 +182,7 @@ def test_a_check_tells_no_few_customers() -> None:
     )
     assert [check["sentence"] for check in shown.summary["campaigns"][0]["checks"]] == [
         "fewer than 10 customers were in two arms and are left out",
-        "fewer than 10 of 4,005 customers drawn have been erased or merged since and count no more",
+        "fewer than 10 customers drawn have been erased or merged since and count no more",
         sentences[2],
     ]
 

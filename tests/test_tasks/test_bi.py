@@ -251,3 +251,33 @@ def test_a_customer_is_taken_out_of_every_week(tables: Tables, tmp_path: Path) -
 
 def test_it_belongs_to_every_weekly_run() -> None:
     assert DESTINATION.weekly
+
+
+def test_who_refuses_later_leaves_the_weeks_already_written(tables: Tables, tmp_path: Path) -> None:
+    asked = tables["customers"].mutate(consent_marketing=True, consent_profiling=True)
+    write(tables | {"customers": asked}, tmp_path, as_of=BEFORE)
+    before = tmp_path / BEFORE.isoformat()
+    held = {row["customer_id"] for row in read(before, "segments")}
+    assert held & set(REFUSED)
+    write(tables, tmp_path)
+    assert {row["customer_id"] for row in read(before, "segments")} == held - set(REFUSED)
+    assert not set(pd.read_csv(before / "segments.csv")["customer_id"]) & set(REFUSED)
+
+
+def test_what_a_killed_writer_left_behind_is_taken_away(tables: Tables, tmp_path: Path) -> None:
+    write(tables, tmp_path)
+    week = tmp_path / "2026-11-16"
+    torn = tmp_path / f".2026-11-16.{'a' * 32}"
+    torn.mkdir()
+    (torn / "features.parquet").write_bytes(b"PAR1 and no more")
+    stray = week / f".segments.{'b' * 32}.parquet"
+    shutil.copy(week / "segments.parquet", stray)
+    assert remove_customers(tmp_path, ["p01"]) == 4
+    assert not torn.exists()
+    assert not stray.exists()
+
+
+def test_a_day_nobody_was_scored_on_is_refused(tables: Tables, tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="no segments as of 2027-11-16"):
+        write(tables, tmp_path, as_of=date(2027, 11, 16))
+    assert list(tmp_path.iterdir()) == []

@@ -166,3 +166,31 @@ def test_a_failed_write_leaves_the_old_file_and_folder(tmp_path: Path) -> None:
     assert file.read_text() == "old"
     assert (folder / "index.html").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"a.csv", "site"}
+
+
+def test_nobody_is_addressed_under_a_name_of_before(tables: Tables, tmp_path: Path) -> None:
+    renames = ibis.memtable({"old_customer_id": ["p01"], "customer_id": ["p02"]})
+    export = Export(name="all", destination="audience", path=tmp_path / "audience.csv")
+    write(tables | {"renames": renames}, export)
+    assert read_customers(tmp_path / "audience.csv") == set(CUSTOMERS) - {"p01", "p02", "p04", "p06", "p07"}
+
+
+def test_a_password_in_a_uri_is_refused() -> None:
+    with pytest.raises(ValidationError, match="must hold no password"):
+        Export.model_validate({"name": "a", "destination": "publish", "path": "sftp://web:secret@host/www"})
+
+
+def test_a_week_made_anew_is_published_again(tmp_path: Path) -> None:
+    reports, target = tmp_path / "reports", tmp_path / "site"
+    weeks = [ReportData("Shop", date(2026, 11, day), "EUR", "", summary={}) for day in (9, 16)]
+    for week in weeks:
+        write_reports(week, folder=reports)
+    export = Export(name="site", destination="publish", path=target, options={"reports": str(reports)})
+    publish = load_destinations()["publish"].write
+    publish({}, export, AS_OF)
+    write_reports(ReportData("Shop again", date(2026, 11, 9), "EUR", "", summary={}), folder=reports)
+    publish({}, export, AS_OF)
+    page = target / "2026-11-09" / "index.html"
+    assert "Shop again" not in page.read_text(encoding="utf-8")
+    publish({}, export, date(2026, 11, 9))
+    assert "Shop again" in page.read_text(encoding="utf-8")

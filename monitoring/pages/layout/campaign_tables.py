@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from monitoring.experiments import CONTROL
-from monitoring.pages.layout.campaigns import AGAINST_CONTROL_ONLY, Campaign, Effect, Kpi, Measurement
+from monitoring.pages.layout.campaigns import (
+    AGAINST_CONTROL_ONLY,
+    NO_EFFECT,
+    Campaign,
+    Effect,
+    Kpi,
+    Measurement,
+)
 from monitoring.pages.layout.retelling import name_arm
 from monitoring.pages.layout.tables import Cell, Column, Table, write_exact
 from monitoring.pages.layout.words import MISSING, Words
-
-NO_EFFECT = Effect("", None, None)
 
 
 def tabulate_kpis(campaign: Campaign, words: Words, *, name: str) -> Table:
@@ -80,20 +84,10 @@ def tabulate_campaigns(campaigns: Mapping[str, Campaign], words: Words) -> Table
     return _build_table(rows, told, name="campaigns", title=_("Campaigns and what to do with them"))
 
 
-def sum_revenue(campaign: Campaign) -> float | None:
-    """What all treated customers together spent beyond what they would have; None where an arm's is not known."""
-    effects = (effect for one in campaign.measurements if one.kpi.name == "revenue" for effect in one.effects)
-    gains = [(effect.absolute, campaign.customers.get(effect.arm)) for effect in effects]
-    if not gains or any(gain is None or count is None for gain, count in gains):
-        return None
-    return sum(gain * count for gain, count in gains if gain is not None and count is not None)
-
-
-def sum_cost(campaign: Campaign) -> float | None:
-    """What was spent on all treated customers; None where an arm's cost is not known."""
-    costs = [cost for arm, cost in campaign.costs.items() if arm != CONTROL]
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if known and len(known) == len(costs) else None
+def find_revenue(campaign: Campaign) -> float | None:
+    """What the customers of the leading treatment together spent beyond what they would have."""
+    gain, treated = campaign.find_effect("revenue").absolute, campaign.customers.get(campaign.lead_arm)
+    return None if gain is None or treated is None else gain * treated
 
 
 def _list_kpi_cells(measurement: Measurement, words: Words) -> Iterator[dict[str, Cell]]:
@@ -114,16 +108,20 @@ def _list_kpi_cells(measurement: Measurement, words: Words) -> Iterator[dict[str
 
 
 def _list_overview_cells(campaign: Campaign, anchor: str, words: Words) -> dict[str, Cell]:
-    lead = next(_list_kpi_cells(campaign.lead, words))
-    revenue, cost = sum_revenue(campaign), sum_cost(campaign)
-    returned = next(_list_kpi_cells(campaign.find("roi"), words))["absolute"]
-    cac = next(iter(campaign.find("cac").effects), NO_EFFECT).absolute
-    return lead | {
+    """Of several treatments the leading one's figures, so that what stands in a row belongs together."""
+    kpi, effect, arm = campaign.lead.kpi, campaign.find_effect(campaign.primary), campaign.lead_arm
+    revenue, cost, cac = find_revenue(campaign), campaign.costs.get(arm), campaign.find_effect("cac").absolute
+    returned = campaign.find_effect("roi")
+    title = f"{kpi.title} ({name_arm(arm, words)})" if len(campaign.lead.effects) > 1 else kpi.title
+    return {
         "campaign": Cell(campaign.name, campaign.name, href=f"#{anchor}"),
         "decision": Cell(campaign.verdict.word, campaign.verdict.word, tone=campaign.verdict.tone),
+        "kpi": Cell(title, kpi.name),
+        "absolute": Cell(write_gain(effect.absolute, kpi, words), write_exact(effect.absolute)),
+        "interval": Cell(write_interval(effect, kpi, words), _write_exact_interval(effect)),
         "revenue": Cell(words.format_change(revenue, "money"), write_exact(revenue)),
         "cost": Cell(words.format_money(cost), write_exact(cost)),
-        "roi": returned,
+        "roi": Cell(words.format_change(returned.absolute, "ratio"), write_exact(returned.absolute)),
         "cac": Cell(words.format_money(cac), write_exact(cac)),
     }
 

@@ -5,7 +5,7 @@ Whatever in them is said in words is in the reader's language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from monitoring.pages.layout.words import Words, format_text, mark, read_number
 KPI_ORDER = ("conversion", "cac", "aov", "churn", "ltv", "roi", "cost_per_conversion")
 NOT_MEASURED = mark("not measured")
 NO_DECISION = Verdict(mark("No decision"), mark("The figures stand without a recommendation."), "")
+URGENCY = ("invalid", "stop", "ship", "continue", "inconclusive")
 # What these say against control is no difference of two levels but a figure of its own.
 AGAINST_CONTROL_ONLY = {
     "cac": mark("{amount} each"),
@@ -110,9 +111,38 @@ class Campaign:
         """The measurement the decision rests on."""
         return self.find(self.primary)
 
+    @property
+    def lead_arm(self) -> str:
+        """The treatment the decision rests on: of those it speaks of, the one least likely to be chance."""
+        tone = {"ship": "good", "stop": "bad"}.get(self.decision)
+        effects = self.lead.effects
+        spoken_of = [
+            effect for effect in effects if tone is None or effect.judge(self.lead.kpi.better) == tone
+        ]
+        ranked = sorted(
+            spoken_of or effects, key=lambda effect: 1.0 if effect.p_value is None else effect.p_value
+        )
+        return ranked[0].arm if ranked else ""
+
+    def find_effect(self, name: str) -> Effect:
+        """What the leading treatment did to a metric; without figures where that was not measured."""
+        effects = (effect for one in self.measurements if one.kpi.name == name for effect in one.effects)
+        return next((effect for effect in effects if effect.arm == self.lead_arm), NO_EFFECT)
+
     def find(self, name: str) -> Measurement:
         """The measurement of a metric."""
         return next(measurement for measurement in self.measurements if measurement.kpi.name == name)
+
+
+NO_EFFECT = Effect("", None, None)
+
+
+def rank_campaigns(campaigns: Iterable[Campaign]) -> list[Campaign]:
+    """The campaigns, those first that call for action soonest."""
+    return sorted(
+        campaigns,
+        key=lambda one: URGENCY.index(one.decision) if one.decision in URGENCY else len(URGENCY),
+    )
 
 
 def read_campaigns(

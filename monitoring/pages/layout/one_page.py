@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from monitoring.pages import ReportData
 from monitoring.pages.index import (
-    URGENCY,
     Sentence,
     describe_campaigns,
     describe_data,
@@ -22,9 +21,9 @@ from monitoring.pages.index import (
     list_tiles,
 )
 from monitoring.pages.layout import render_template
-from monitoring.pages.layout.campaigns import Campaign, read_campaigns
-from monitoring.pages.layout.verdicts import CAMPAIGN, DRIFT, UNKNOWN_DRIFT, Verdict, read_verdict
-from monitoring.pages.layout.words import Words, read_part
+from monitoring.pages.layout.campaigns import Campaign, rank_campaigns, read_campaigns
+from monitoring.pages.layout.verdicts import Verdict, read_drift
+from monitoring.pages.layout.words import Words
 from monitoring.pages.roi import write_headline
 
 ONE_PAGE = "one_page.html"
@@ -45,7 +44,7 @@ def render_one_page(data: ReportData) -> Markup:
     """A whole page of its own, without navigation."""
     words = data.words
     campaigns = rank_campaigns(read_campaigns(data.summary, words=words))
-    drift = read_part(data.summary, "drift").get("decision")
+    drift = read_drift(data.summary, data.drift, words)
     more = len(campaigns) - MOST_CAMPAIGNS
     return render_template(
         ONE_PAGE,
@@ -54,7 +53,8 @@ def render_one_page(data: ReportData) -> Markup:
         data=data,
         sentences=list_sentences(data),
         tiles=list_tiles(data),
-        drift=read_verdict(drift, DRIFT, unknown=UNKNOWN_DRIFT, words=words),
+        drift=drift,
+        drift_word=words.gettext("{sentence}.", sentence=words.explain(words.gettext("Drift"), drift.word)),
         lines=[_write_line(campaign, words) for campaign in campaigns[:MOST_CAMPAIGNS]],
         more=_tell_rest(more, words) if more > 0 else "",
         link=link_report(data),
@@ -70,14 +70,6 @@ def list_sentences(data: ReportData) -> tuple[Sentence, ...]:
 def link_report(data: ReportData) -> str:
     """Where this week's report is reached; nothing where nobody has said."""
     return f"{data.address}/{data.as_of.isoformat()}/index.html" if data.address else ""
-
-
-def rank_campaigns(campaigns: tuple[Campaign, ...]) -> list[Campaign]:
-    """The campaigns, most urgent first."""
-    words = [CAMPAIGN[name].word for name in URGENCY]
-    return sorted(
-        campaigns, key=lambda one: words.index(one.verdict.word) if one.verdict.word in words else len(words)
-    )
 
 
 def _write_line(campaign: Campaign, words: Words) -> Line:

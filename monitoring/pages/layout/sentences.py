@@ -127,6 +127,7 @@ SENTENCES = (
     mark("{count} weeks in the champion's shadow (at least {least})"),
     mark("nobody approved the challenger within {count} minutes"),
     mark("the challenger was not approved"),
+    mark("the challenger was not approved: {why}"),
     # monitoring/drift.py
     mark("no reference yet: drift is measured from the first champion on"),
     mark("fewer than {count} customers with values to compare: drift cannot be measured"),
@@ -151,7 +152,7 @@ SENTENCES = (
     mark("fewer than {count} people are in {arms}"),
     mark("not shown: there or in a segment beside it, fewer than {count} people are in an arm"),
     mark("fewer than {count} customers were in two arms and are left out"),
-    mark("fewer than {count} of {total} customers drawn have been erased or merged since and count no more"),
+    mark("fewer than {count} customers drawn have been erased or merged since and count no more"),
     mark("the smallest segment holds a share that is not shown (at least {least})"),
     mark("customers in no segment: a share that is not shown (at most {most})"),
 )

@@ -18,12 +18,13 @@ function makeElement(tag, properties, ...children) {
 }
 
 function compareValues(a, b, isNumber) {
-  return isNumber ? Number(a) - Number(b) : ORDER.compare(a, b);
+  return isNumber ? Number.parseFloat(a) - Number.parseFloat(b) : ORDER.compare(a, b);
 }
 
 // Missing values stay last in both directions: they are neither small nor large.
 function sortTable(table, place, isDescending) {
-  const isNumber = table.tHead.rows[0].cells[place].classList.contains("number");
+  const { classList } = table.tHead.rows[0].cells[place];
+  const isNumber = classList.contains("number") || classList.contains("phrase");
   const rows = Array.from(table.tBodies[0].rows, (row) => [readCell(row.cells[place]), row]);
   rows.sort(([a], [b]) => {
     if (a === "" || b === "") return (a === "") - (b === "");
@@ -74,7 +75,7 @@ function makeFilter(table, save) {
 
 // A leading quote keeps a spreadsheet from running a text as a formula.
 function quoteField(text) {
-  const isFormula = /^[=+@\t\r-]/.test(text) && Number.isNaN(Number(text));
+  const isFormula = /^[=+@\t\r-]/.test(text) && !/^-?[\d.e-]+$/.test(text);
   return `"${(isFormula ? "'" + text : text).replaceAll('"', '""')}"`;
 }
 

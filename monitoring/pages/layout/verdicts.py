@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from monitoring.pages.layout.words import Words, mark
+import pandas as pd
+
+from monitoring.pages.layout.words import Words, mark, read_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ CAMPAIGN: Mapping[str, Verdict] = {
     ),
     "stop": Verdict(
         mark("Stop"),
-        mark("It did harm, or cost more than it brought."),
+        mark("It did harm, or what it added came with harm elsewhere."),
         mark("Do not run it again as it was."),
         "bad",
     ),
@@ -109,6 +111,17 @@ CAMPAIGN: Mapping[str, Verdict] = {
         "alarm",
     ),
 }
+
+
+def read_drift(summary: Mapping[str, Any], drift: pd.DataFrame, words: Words) -> Verdict:
+    """The verdict on drift; where there was nothing to compare, none has been given.
+
+    Args:
+        drift: what was compared, a row a column.
+    """
+    decision = read_part(summary, "drift").get("decision")
+    compared = decision != "none" or len(drift) > 0
+    return read_verdict(decision if compared else None, DRIFT, unknown=UNKNOWN_DRIFT, words=words)
 
 
 def read_verdict(

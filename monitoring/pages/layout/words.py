@@ -59,11 +59,6 @@ class Words:
     def is_english(self) -> bool:
         return self.locale.language == SOURCE
 
-    @property
-    def separators(self) -> str:
-        """The decimal sign and the sign between groups of three digits."""
-        return "".join(re.findall(r"\D", format_decimal(1234.5, locale=self.locale))[::-1])
-
     def gettext(self, text: str, **values: Any) -> str:
         """The text in the reader's language, `{names}` in it filled in; one that nobody translated as it stands."""
         said = self.catalogue.gettext(text) if text else ""

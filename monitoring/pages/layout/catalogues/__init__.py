@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 
 SOURCE = "en"
 FOLDER = Path(__file__).parent
+SCRIPTS = {"zh": "Hans"}  # `zh-CN` implies one; the texts are in that
 
 
 def list_languages() -> tuple[str, ...]:
@@ -36,7 +37,11 @@ def find_locale(language: str) -> Locale:
         locale = Locale.parse(language.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         locale = None
-    if locale is None or locale.script or locale.language not in known:
+    if (
+        locale is None
+        or locale.script not in (None, SCRIPTS.get(locale.language))
+        or locale.language not in known
+    ):
         raise ValueError(
             f"there is no report in '{language}'; there is one in {', '.join(known)}, each also with a region, "
             "such as de-CH"
