@@ -71,11 +71,10 @@ def test_campaigns_show_the_lift_and_the_return_on_record(
     assert page.read_column("campaigns", "Campaign") == [campaign["name"] for campaign in campaigns]
     treated = lake.table("assignments").filter(_.arm == "treatment")
     drawn = dict(treated.group_by("campaign_id").agg(drawn=_.count()).to_pandas().to_numpy().tolist())
+    gains = [campaign["metrics"]["revenue"]["lift"]["treatment"]["absolute"] for campaign in campaigns]
     assert page.read_column("campaigns", "Revenue added") == [
-        write(
-            campaign["metrics"]["revenue"]["lift"]["treatment"]["absolute"] * drawn[campaign["campaign_id"]]
-        )
-        for campaign in campaigns
+        write(None if gain is None else gain * drawn[campaign["campaign_id"]])
+        for campaign, gain in zip(campaigns, gains, strict=True)
     ]
     for place, campaign in enumerate(campaigns, start=1):
         table = f"campaign_{place}_kpis"
