@@ -64,11 +64,18 @@ def _drawing(bar: _Bar, err: Console) -> Iterator[None]:
         console=err, get_renderable=bar.draw, refresh_per_second=FRAMES_A_SECOND, transient=True,
         redirect_stdout=sys.stdout.isatty(),
     )  # fmt: skip
+
+    def hear(news: News) -> None:
+        bar.hear(news)
+        if live.is_started and isinstance(news, Begun):
+            # A stage that is over before the next frame is seen all the same.
+            live.refresh()
+
     starting = Timer(WORTH_TELLING_S, live.start)
     starting.daemon = True
     starting.start()
     try:
-        with listening(bar.hear):
+        with listening(hear):
             yield
     finally:
         starting.cancel()
