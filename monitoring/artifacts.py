@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.charts import name_factor
+from monitoring.pages.layout.campaign_tables import tabulate_kpis
 from monitoring.pages.layout.campaigns import Campaign, read_campaigns
 from monitoring.pages.layout.tables import Table
 from monitoring.pages.layout.verdicts import (
@@ -18,7 +19,6 @@ from monitoring.pages.layout.verdicts import (
     read_verdict,
 )
 from monitoring.pages.layout.words import Words, format_text, load_words, read_part
-from monitoring.pages.roi import tabulate_kpis
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,13 +56,13 @@ def write_rows(rows: pyarrow.RecordBatchReader, parquet: Path, csv: Path) -> Non
             )
 
 
-def remove_customers(folder: Path, customers: Iterable[str]) -> int:
+def remove_customers(folder: Path, customers: pyarrow.ChunkedArray) -> int:
     """Take customers out of every week written to a folder; how many rows there were.
 
     Each file is replaced whole. A folder that is not there holds nobody.
     """
     remove_leftovers(folder)
-    names = pyarrow.array(sorted(customers), pyarrow.string())
+    names = customers.combine_chunks()
     removed = 0
     for name in CUSTOMER_TABLES:
         for file in sorted(folder.glob(f"[!.]*/{name}.parquet")):

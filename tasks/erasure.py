@@ -71,8 +71,7 @@ def erase_customer(
         if "customer_id" in lake.schema(name).names and name != "merges"
     ]
     # Files first: should the run die after them, the person is still known and can be forgotten again.
-    names = people["customer_id"].to_pylist()
-    rows |= {"exports": sum(remove_customers(folder, names) for folder in exported)}
+    rows |= {"exports": sum(remove_customers(folder, people["customer_id"]) for folder in exported)}
     rows |= {name: lake.remove_customers(name, people) for name in tables}
     lake.append("suppressions", pyarrow.Table.from_pandas(suppressed, preserve_index=False))
     get_logger().info("erased a person from %d tables", sum(1 for count in rows.values() if count))

@@ -53,16 +53,19 @@ class Tile:
 
 def render_index(data: ReportData) -> Markup:
     """The page's main part."""
-    sentences = (
-        describe_data(data),
-        describe_drift(data),
-        describe_segments(data),
-        describe_model(data),
-        describe_campaigns(data),
-    )
     return render_template(
-        "index.html", words=data.words, sentences=sentences, tiles=list_tiles(data), weeks=list_weeks(data)
+        "index.html",
+        words=data.words,
+        sentences=list_sentences(data),
+        tiles=list_tiles(data),
+        weeks=list_weeks(data),
     )
+
+
+def list_sentences(data: ReportData) -> tuple[Sentence, ...]:
+    """What happened, a sentence a subject."""
+    tell = (describe_data, describe_drift, describe_segments, describe_model, describe_campaigns)
+    return tuple(describe(data) for describe in tell)
 
 
 def describe_data(data: ReportData) -> Sentence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from monitoring.charts import draw_forest
+from monitoring.finished_campaigns import find_last_day
 from monitoring.pages import Page, ReportData
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.campaign_tables import (
@@ -261,11 +262,10 @@ def _name_segments(profiles: pd.DataFrame) -> dict[str, str]:
 
 def _read_days(window: Mapping[str, str], timezone: str) -> tuple[date, ...]:
     """First and last whole day of the window in the shop's own days; its end is exclusive."""
-    if not {"starts_at", "ends_at"} <= set(window):
+    last = find_last_day({"window": window}, timezone=timezone)
+    if last is None or "starts_at" not in window:
         return ()
-    zone = ZoneInfo(timezone)
-    starts_at, ends_at = (datetime.fromisoformat(window[end]) for end in ("starts_at", "ends_at"))
-    return starts_at.astimezone(zone).date(), (ends_at - timedelta(seconds=1)).astimezone(zone).date()
+    return datetime.fromisoformat(window["starts_at"]).astimezone(ZoneInfo(timezone)).date(), last
 
 
 def _place_effect(label: str, effect: Effect, kpi: Kpi, *, trusted: bool) -> dict[str, Any]:

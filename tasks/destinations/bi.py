@@ -46,7 +46,7 @@ def write_bi(tables: Mapping[str, ibis.Table], export: Export, as_of: date) -> t
     target = write_week(tidy, export.path, as_of=as_of)
     if (refused := find_refused(tables)) is not None:
         # Weeks from before they refused are still there.
-        remove_customers(export.path, refused.to_pyarrow()["customer_id"].to_pylist())
+        remove_customers(export.path, refused.to_pyarrow()["customer_id"])
     return tuple(target / f"{name}.{ending}" for name in tidy for ending in ("parquet", "csv"))
 
 

@@ -6,8 +6,9 @@ from datetime import date
 from test_monitoring.report_sample import EVIL, Document, make_campaign, make_data
 
 from monitoring.pages import ReportData, render_site
+from monitoring.pages.index import list_sentences
 from monitoring.pages.layout.letter import write_letter
-from monitoring.pages.layout.one_page import MOST_CAMPAIGNS, list_sentences, render_one_page
+from monitoring.pages.layout.one_page import MOST_CAMPAIGNS, render_one_page
 
 ADDRESS = "https://reports.example.org/shop"
 LINK = f"{ADDRESS}/2026-11-16/index.html"

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import ibis
 import pandas as pd
+import pyarrow
 import pyarrow.parquet
 import pytest
 from exportable import AS_OF, BEFORE, CUSTOMERS, NAMES, REFUSED, Tables, make_tables
@@ -241,12 +242,16 @@ def test_a_customer_is_taken_out_of_every_week(tables: Tables, tmp_path: Path) -
     write(tables, tmp_path)
     shutil.copytree(tmp_path / "2026-11-16", tmp_path / "2026-11-02")
     before = pd.read_csv(tmp_path / "latest" / "segments.csv")
-    assert remove_customers(tmp_path, ["p05", "nobody"]) == 6
+    assert remove_customers(tmp_path, pyarrow.chunked_array([["p05", "nobody"]])) == 6
     for file in tmp_path.rglob("*.*"):
         assert b"p05" not in file.read_bytes(), file
     after = pd.read_csv(tmp_path / "latest" / "segments.csv")
     assert after.equals(before[before["customer_id"] != "p05"].reset_index(drop=True))
-    assert remove_customers(tmp_path, ["p05"]) == remove_customers(tmp_path / "none", ["p01"]) == 0
+    assert (
+        remove_customers(tmp_path, pyarrow.chunked_array([["p05"]]))
+        == remove_customers(tmp_path / "none", pyarrow.chunked_array([["p01"]]))
+        == 0
+    )
 
 
 def test_it_belongs_to_every_weekly_run() -> None:
@@ -272,7 +277,7 @@ def test_what_a_killed_writer_left_behind_is_taken_away(tables: Tables, tmp_path
     (torn / "features.parquet").write_bytes(b"PAR1 and no more")
     stray = week / f".segments.{'b' * 32}.parquet"
     shutil.copy(week / "segments.parquet", stray)
-    assert remove_customers(tmp_path, ["p01"]) == 4
+    assert remove_customers(tmp_path, pyarrow.chunked_array([["p01"]])) == 4
     assert not torn.exists()
     assert not stray.exists()
 

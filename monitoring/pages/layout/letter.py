@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitoring.pages import ReportData
+from monitoring.pages.index import list_sentences
 from monitoring.pages.layout import render_template
-from monitoring.pages.layout.one_page import link_report, list_sentences
+from monitoring.pages.layout.one_page import link_report
 from monitoring.pages.layout.words import SPACE
 from monitoring.suppression import suppress_small_groups
 

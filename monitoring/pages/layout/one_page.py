@@ -11,15 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from monitoring.pages import ReportData
-from monitoring.pages.index import (
-    Sentence,
-    describe_campaigns,
-    describe_data,
-    describe_drift,
-    describe_model,
-    describe_segments,
-    list_tiles,
-)
+from monitoring.pages.index import list_sentences, list_tiles
 from monitoring.pages.layout import render_template
 from monitoring.pages.layout.campaigns import Campaign, rank_campaigns, read_campaigns
 from monitoring.pages.layout.verdicts import Verdict, read_drift
@@ -59,12 +51,6 @@ def render_one_page(data: ReportData) -> Markup:
         more=_tell_rest(more, words) if more > 0 else "",
         link=link_report(data),
     )
-
-
-def list_sentences(data: ReportData) -> tuple[Sentence, ...]:
-    """The week's sentences, as the first page has them."""
-    tell = (describe_data, describe_drift, describe_segments, describe_model, describe_campaigns)
-    return tuple(describe(data) for describe in tell)
 
 
 def link_report(data: ReportData) -> str:
