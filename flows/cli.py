@@ -229,9 +229,9 @@ def report(
     run_view("find_reports", config, as_json=as_json, debug=debug, show="show_facts")
     if serve:
         from flows.settings import load_settings
-        from tasks.reports import serve_reports
+        from tasks.report_server import serve_reports
 
-        serve_reports(Path(load_settings(config).home) / "reports", port=port)
+        serve_reports(load_settings(config).reports_folder, port=port)
 
 
 @app.command()

@@ -17,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tasks.registry import open_registry
-from tasks.reports import LATEST, listen
+from tasks.registry_faults import name_place
+from tasks.report_server import HOST, listen
+from tasks.reports import LATEST
 
-HOST = "127.0.0.1"
 PREFECT_PORT, MLFLOW_PORT, REPORTS_PORT = 4200, 5000, 8765
 START_SECONDS, END_SECONDS = 180, 15
 LOG_SHOWN = 600
@@ -108,8 +109,11 @@ def _serve_prefect(stack: ExitStack, own_api: str | None, *, logs: Path, port: i
         return Served("Prefect", own_api.removesuffix("/api"))
     port = choose_port(port, usual=PREFECT_PORT, option="--prefect-port")
     address = f"http://{HOST}:{port}"
-    # The pages ask the API under the address they are told here.
-    environment = {"PREFECT_UI_API_URL": f"{address}/api"}
+    # The pages ask the API under the address they are told here; no page from elsewhere is to ask it.
+    environment = {
+        "PREFECT_UI_API_URL": f"{address}/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
+    }
     command = ["prefect", "server", "start", "--host", HOST, "--port", str(port)]
     return _start(stack, "Prefect", address, command, logs=logs, environment=environment)
 
@@ -118,22 +122,15 @@ def _serve_mlflow(
     stack: ExitStack, home: str, own_uri: str | None, *, logs: Path, port: int | None
 ) -> Served:
     if own_uri and own_uri.startswith(("http://", "https://")):
-        return Served("MLflow", own_uri)
+        return Served("MLflow", name_place(own_uri))
     registry = open_registry(home, tracking_uri=own_uri)
     port = choose_port(port, usual=MLFLOW_PORT, option="--mlflow-port")
-    command = [
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        registry.tracking_uri,
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    ]
+    # Not on the command line, which every user of the machine can read: the address may hold a password.
+    environment = {"MLFLOW_BACKEND_STORE_URI": registry.tracking_uri}
+    command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     if registry.artifact_location:
         command += ["--default-artifact-root", registry.artifact_location]
-    return _start(stack, "MLflow", f"http://{HOST}:{port}", [*command, "--workers", "1"], logs=logs)
+    return _start(stack, "MLflow", f"http://{HOST}:{port}", command, logs=logs, environment=environment)
 
 
 def _serve_reports(stack: ExitStack, folder: Path, *, port: int | None) -> Served:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from models.promotion import GateValues
-from tasks.registry import CHALLENGER, DIGEST_TAG, HIGHEST_ID_TAG, MODEL, STATE, Registry, connect
+from tasks.model_files import DIGEST_TAG, STATE
+from tasks.registry import CHALLENGER, HIGHEST_ID_TAG, MODEL, Registry, connect
 from tasks.registry_faults import explained
 from tasks.scoring_wheel import pack_code, pin_libraries
 from tasks.segments_model import check_copy, describe_interface, digest_files, write_segmenter

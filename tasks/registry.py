@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from models.promotion import GateValues
+from tasks.model_files import fetch_files
 from tasks.registry_faults import RegistryError, check_database, check_writable, explained, explaining
-from tasks.segments_model import ModelStateError, digest_files, read_segmenter
+from tasks.segments_model import ModelStateError, read_segmenter
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 MODEL = "segments"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 SEED_TAG, LINEAGE_TAG, HIGHEST_ID_TAG = "seed", "lineage", "highest_segment_id"
-STATE = "state"
-_PREVIOUS_TAG, _ROLLED_BACK_TAG, DIGEST_TAG = "previous_version", "rolled_back_at", "state_sha256"
+_PREVIOUS_TAG, _ROLLED_BACK_TAG = "previous_version", "rolled_back_at"
 
 # Read by MLflow. Only Prefect retries: with MLflow's own defaults a dead server blocks for minutes. Of a server's runs
 # it would print the addresses on standard output, where a command's one JSON object stands.
@@ -114,7 +114,7 @@ def load_segmenter(registry: Registry, name: str) -> LoadedModel | None:
     """
     client = connect(registry)
     found = _find(client, name)
-    return None if found is None else _load(client, found)
+    return None if found is None else _load(registry, client, found)
 
 
 @explained
@@ -128,7 +128,7 @@ def load_version(registry: Registry, version: str) -> LoadedModel:
     found = _find(client, version)
     if found is None:
         raise _miss(version, "a champion on record")
-    return _load(client, found)
+    return _load(registry, client, found)
 
 
 def require_factors(model: LoadedModel | None, factors: pd.DataFrame) -> None:
@@ -163,7 +163,7 @@ def promote_version(registry: Registry, version: str) -> None:
     found = _find(client, version)
     if found is None:
         raise _miss(version, "which was to become champion")
-    _load(client, found)
+    _load(registry, client, found)
     champion = _read_aliases(client).get(CHAMPION)
     if champion != version:
         if champion is not None:
@@ -191,7 +191,7 @@ def rollback_champion(registry: Registry) -> str:
     previous = _find(client, number)
     if previous is None:
         raise RegistryError(f"version {number}, the champion before {champion.version}, has been deleted")
-    _load(client, previous)
+    _load(registry, client, previous)
     client.set_model_version_tag(
         MODEL, str(champion.version), _ROLLED_BACK_TAG, datetime.now(UTC).isoformat()
     )
@@ -347,18 +347,14 @@ def _miss(version: str, role: str) -> RegistryError:
     )
 
 
-def _load(client: MlflowClient, found: ModelVersion) -> LoadedModel:
-    import mlflow
+def _load(registry: Registry, client: MlflowClient, found: ModelVersion) -> LoadedModel:
     from mlflow.exceptions import MlflowException
 
     tags = dict(found.tags)
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            uri = f"models:/{MODEL}/{found.version}/data/{STATE}"
-            folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
-            if digest_files(folder) != tags.get(DIGEST_TAG):
-                raise ModelStateError("they are not the files written at training")
-            segmenter = read_segmenter(folder)
+            store = _find_store(registry, client)
+            segmenter = read_segmenter(fetch_files(client, found, store=store, scratch=Path(scratch)))
         except (MlflowException, ModelStateError, OSError) as error:
             # Files that a server did not hand out are no damaged files: does it answer at all?
             _read_aliases(client)
@@ -367,6 +363,16 @@ def _load(client: MlflowClient, found: ModelVersion) -> LoadedModel:
                 f"model version {found.version} cannot be used: {reason}; restore its files or roll back"
             ) from None
     return LoadedModel(segmenter, str(found.version), tags, _read_gates(tags))
+
+
+def _find_store(registry: Registry, client: MlflowClient) -> str:
+    """Where the registry keeps files: as configured, else where its MLflow puts those of our experiment."""
+    if registry.artifact_location is not None:
+        return registry.artifact_location
+    experiment = client.get_experiment_by_name(registry.experiment)
+    if experiment is None:
+        raise ModelStateError(f"the registry has no experiment '{registry.experiment}', where models are kept")
+    return str(experiment.artifact_location)
 
 
 def _drop_intents(

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -114,50 +110,6 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def open_server(folder: Path, *, port: int) -> ThreadingHTTPServer:
-    """A server of the reports for this machine alone; port 0 takes a free one.
-
-    Raises:
-        LookupError: there are no reports.
-        OSError: the port is taken.
-    """
-    if not list_weeks(folder):
-        raise LookupError(f"no reports in {folder}; run `segmentwerk weekly` first")
-    return listen(folder, port=port)
-
-
-def listen(folder: Path, *, port: int) -> ThreadingHTTPServer:
-    """The same for a folder whose reports may be still to come.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    handler = partial(_QuietHandler, directory=str(folder))
-    try:
-        return ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise OSError(
-            f"port {port} cannot be used ({error.strerror}); give another one with --port"
-        ) from error
-
-
-def serve_reports(folder: Path, *, port: int) -> None:
-    """Shows the newest report in the browser and serves it until interrupted."""
-    with open_server(folder, port=port) as server:
-        address = f"http://127.0.0.1:{server.server_port}/{LATEST}/index.html"
-        sys.stderr.write(f"The reports are at {address}; Ctrl-C ends this.\n")
-        webbrowser.open(address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Nothing: every click would be a line in the terminal."""
 
 
 def _is_report(path: Path) -> bool:

@@ -39,6 +39,9 @@ FILES = {
     "to_csv",
     "to_parquet",
 }
+PICKLING = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "jsonpickle"}
+RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
+LOADS_OBJECTS = {"read_pickle", "to_pickle", "load_model", "eval"}
 # Templates, style, script and catalogues are part of the program.
 READS_ITS_OWN_FILES = {
     "monitoring/pages/layout/__init__.py": {"read_text"},
@@ -104,6 +107,27 @@ def find_effects(code: str, *, allowed: set[str] = frozenset()) -> list[str]:  #
     return found
 
 
+def find_code_from_data(code: str) -> list[str]:
+    """What would run code that came as data: pickles in any wrapping, `eval`, YAML with tags, arrays of objects."""
+    tree = ast.parse(code)
+    found = [module for module in list_imports(tree) if module.split(".")[0] in PICKLING]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        owner, _, name = call.rpartition(".")
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        arrays = owner in ("np", "numpy") and name in ("load", "save", "savez", "savez_compressed")
+        if (
+            call in RUNS_TEXT
+            or name in LOADS_OBJECTS
+            or (owner == "yaml" and not name.startswith("safe_"))
+            or (arrays and given.get("allow_pickle") != "False")
+        ):
+            found.append(call)
+    return found
+
+
 def test_the_rules_see_what_breaks_them() -> None:
     assert find_forbidden_imports("def f():\n    from tasks.lake import Lake", room="models") == [
         "tasks.lake.Lake"
@@ -119,6 +143,10 @@ def test_the_rules_see_what_breaks_them() -> None:
         "date.today", "open", "p.write_text", "datetime.datetime.now",
     ]  # fmt: skip
     assert find_effects("np.random.default_rng(1).normal(); np.random.normal()") == ["np.random.normal"]
+    bad = ["eval(t)", "exec(t)", "yaml.load(t)", "np.load(f)", "np.load(f, allow_pickle=True)", "pd.read_pickle(f)"]
+    bad += ["mlflow.pyfunc.load_model(u)", "import joblib", "from cloudpickle import loads"]
+    assert [code for code in bad if not find_code_from_data(code)] == []
+    assert find_code_from_data("np.load(f, allow_pickle=False); yaml.safe_load(t); re.compile(p)") == []
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -144,6 +172,17 @@ def test_what_is_learnt_and_what_is_seen_is_pure(room: str) -> None:
                 path.read_text(encoding="utf-8"), allowed=READS_ITS_OWN_FILES.get(name_file(path), set())
             )
         )
+    }
+    assert broken == {}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_data_is_run_as_code(room: str) -> None:
+    broken = {
+        name_file(path): found
+        for path in SOURCES
+        if path.is_relative_to(HOUSE / room)
+        and (found := find_code_from_data(path.read_text(encoding="utf-8")))
     }
     assert broken == {}
 

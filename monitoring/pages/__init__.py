@@ -141,6 +141,7 @@ def render_site(data: ReportData) -> dict[str, str]:
     Small groups are hidden before any page sees the data.
     """
     from monitoring.pages.layout import render_template
+    from monitoring.pages.layout.content_policy import EVIDENTLY, restrict_evidently
     from monitoring.pages.layout.one_page import ONE_PAGE, render_one_page
     from monitoring.suppression import suppress_small_groups
 
@@ -162,4 +163,4 @@ def render_site(data: ReportData) -> dict[str, str]:
         for page in pages.values()
     }
     site[ONE_PAGE] = str(render_one_page(shown))
-    return site | ({"evidently.html": data.evidently_html} if data.evidently_html else {})
+    return site | ({EVIDENTLY: restrict_evidently(data.evidently_html)} if data.evidently_html else {})

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import monitoring.pages as pages
+from monitoring.pages.layout.content_policy import embed_policy
 from monitoring.pages.layout.tables import embed_json
 from monitoring.pages.layout.words import Words, load_words, mark
 
@@ -72,7 +73,12 @@ def _open_templates(folders: tuple[str, ...], words: Words) -> Environment:
     )
     said = {name: words.gettext(text) for name, text in SCRIPT_TEXTS.items()}
     environment.globals.update(
-        {"_": words.gettext, "chain": words.chain, "script_texts": embed_json(json.dumps(said))}
+        {
+            "_": words.gettext,
+            "chain": words.chain,
+            "content_policy": embed_policy(),
+            "script_texts": embed_json(json.dumps(said)),
+        }
     )
     environment.filters["date"] = words.format_date
     return environment
