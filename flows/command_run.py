@@ -84,10 +84,12 @@ def run_command(
 
 
 def _fail(error: BaseException, *, code: int, debug: bool) -> None:
-    if debug:
-        raise error
     from flows.terminal.screen import plain
+    from tasks.redaction import redact, write_traceback
 
-    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
+    if debug:
+        sys.stderr.write(write_traceback(error))
+        raise SystemExit(code)
+    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(redact(str(error)).split())
     sys.stderr.write(f"error: {plain(text) or type(error).__name__}\n")
     raise SystemExit(code)

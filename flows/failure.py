@@ -9,10 +9,10 @@ from prefect.exceptions import MissingResult
 from prefect.flows import Flow
 
 from flows.settings import ConfigError, load_settings
-from models.masking import mask_text
 from monitoring.notices import describe_failure
 from tasks.logs import get_logger
 from tasks.notifications import send_notices
+from tasks.redaction import describe_error
 
 OWN_ROOMS = ("flows", "tasks", "models", "monitoring")
 
@@ -44,4 +44,4 @@ def read_reason(state: State[Any]) -> str:
     # What another error caused repeats its words.
     if not isinstance(error, Exception) or not own or error.__cause__ is not None:
         return ""
-    return mask_text(str(error))
+    return describe_error(error) if str(error) else ""

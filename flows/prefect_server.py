@@ -10,6 +10,8 @@ import os
 import threading
 from pathlib import Path
 
+from tasks.home import make_home
+
 # Read by Prefect, MLflow and Evidently at import; a value the user has set stays.
 DEFAULTS = {
     "DO_NOT_TRACK": "true",
@@ -28,6 +30,7 @@ def set_defaults(*, home: str, debug: bool) -> None:
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
     if not _has_own_prefect() and "://" not in home:
+        make_home(Path(home))
         os.environ.setdefault("PREFECT_HOME", str(Path(home) / "prefect"))
         Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,7 @@ from monitoring.playbook import Play, check_sections
 from tasks.destinations import Export, load_destinations
 from tasks.engines import EngineSettings
 from tasks.pseudonyms import read_secret
+from tasks.redaction import keep_environment, keep_secret
 from tasks.staging import ShopRules
 
 BI = Export(name="bi", destination="bi", path=Path("bi"))
@@ -199,6 +200,16 @@ class Settings(BaseSettings):
     def _named_sections(cls, playbook: Any) -> Any:
         return check_sections(playbook)
 
+    def list_secrets(self) -> Iterator[str]:
+        """What must never be logged or told: the key, connections, the registry's address where it has a login."""
+        if self.pseudonym_key is not None:
+            yield self.pseudonym_key.get_secret_value()
+        if "@" in (self.mlflow_tracking_uri or ""):
+            yield str(self.mlflow_tracking_uri)
+        for source in self.sources:
+            if source.connection is not None:
+                yield source.connection.get_secret_value()
+
     def shop_rules(self, *, secret: bytes | None = None) -> ShopRules:
         """What holds for every source. Without a `secret` it is the shop's own, made here where there is none."""
         return ShopRules(
@@ -280,11 +291,12 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path | str) -> Settings:
-    """Read the configuration file.
+    """Read the configuration file. What is secret in it, and in the environment, is not logged or told from then on.
 
     Raises:
         ConfigError: the file is missing, is no TOML, or a key or value is wrong.
     """
+    keep_environment()
     file = Path(path)
     if not file.is_file():
         raise ConfigError(
@@ -301,6 +313,7 @@ def load_settings(path: Path | str) -> Settings:
         raise ConfigError(f"{file}: {_describe(error, content)}") from None
     except SettingsError as error:
         raise ConfigError(f"{file}: an environment variable cannot be read: {error}") from None
+    keep_secret(*settings.list_secrets())
     home = settings.home if "://" in settings.home else str((Path(base) / settings.home).resolve())
     return settings.model_copy(update={"home": home})
 

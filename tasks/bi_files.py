@@ -16,6 +16,7 @@ from pyarrow.parquet import ParquetWriter, read_table
 from monitoring.bi_dictionary import DICTIONARY
 from tasks.destinations import replace_file, replace_folder
 from tasks.reports import LATEST, copy_site, link_or_copy
+from tasks.spreadsheets import guard_texts
 
 if TYPE_CHECKING:
     import ibis
@@ -43,7 +44,10 @@ def list_written(folder: Path) -> tuple[str, ...]:
 
 
 def write_rows(rows: pyarrow.RecordBatchReader, parquet: Path, csv: Path) -> None:
-    """The same rows in both formats. CSV cannot tell an empty text from none, so neither file has empty ones."""
+    """The same rows in both formats. CSV cannot tell an empty text from none, so neither file has empty ones.
+
+    In the CSV a text that a spreadsheet would run as a formula has a quote before it.
+    """
     spelt = pyarrow.schema(
         [field.with_type(pyarrow.string()) if _is_moment(field.type) else field for field in rows.schema]
     )
@@ -52,7 +56,7 @@ def write_rows(rows: pyarrow.RecordBatchReader, parquet: Path, csv: Path) -> Non
             full = pyarrow.record_batch([_drop_empty(column) for column in batch.columns], schema=rows.schema)
             exact.write_batch(full)
             plain.write_batch(
-                pyarrow.record_batch([_spell_moment(column) for column in full.columns], schema=spelt)
+                pyarrow.record_batch([guard_texts(_spell_moment(column)) for column in full.columns], schema=spelt)
             )
 
 

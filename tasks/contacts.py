@@ -120,7 +120,10 @@ def write_contacts(
                 query = (
                     f"SELECT list.* EXCLUDE ({_values(export)}) {_judged(export)} WHERE {_written(export)}"
                 )
-                own.engine.con.execute(f"COPY ({query}) TO {quote(str(fresh))} (FORMAT csv, HEADER true)")
+                # Addresses in the clear: made for their owner alone, before there is anything in it.
+                fresh.touch(mode=0o600)
+                target_options = "FORMAT csv, HEADER true, USE_TMP_FILE false"
+                own.engine.con.execute(f"COPY ({query}) TO {quote(str(fresh))} ({target_options})")
         except (OSError, duckdb.Error, SourceError) as error:
             # What the engine says of a row may quote the row.
             raise ContactListError(f"exports.{export.name}: {export.join}: {first_line(error)}") from None
@@ -178,6 +181,7 @@ def _open_engine(lake: Lake, target: Path) -> Iterator[Lake]:
     """The lake in an engine of its own, which spills beside the target: addresses do not go to the home."""
     target.parent.mkdir(parents=True, exist_ok=True)
     spill = target.with_name(f".{target.stem}.{uuid4().hex}.spill")
+    spill.mkdir(mode=0o700)
     engine = connect_engine(lake.settings, scratch=str(spill))
     try:
         yield replace(lake, engine=engine, _analytics=None)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.masking import mask_text
 from models.own_factors import OwnFactor, build_families
 from tasks.destinations import Export, load_destinations
 from tasks.holdout import read_holdout
 from tasks.lake import Lake
 from tasks.logs import get_logger
+from tasks.redaction import describe_error
 from tasks.rollups import read_rollup_tables
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write_weekly_exports(
             tables = tables or read_tables(lake, as_of=as_of, consent_default=consent_default, own=own)
             files = write_export(tables, export, as_of=as_of)
         except Exception as error:  # whatever a disk or a store thinks of
-            said = mask_text(" ".join(str(error).split())) or type(error).__name__
+            said = describe_error(error)
             get_logger().warning("export '%s' could not be written: %s", export.name, said)
             failed.append(export.name)
         else:

@@ -35,6 +35,7 @@ from ibis import _
 from models.batch_checks import check_batches, has_contract
 from models.mapping import quote_name
 from tasks.engines import EngineSettings, connect_analytics, connect_engine, read_parquet
+from tasks.home import make_home
 
 # Deleted values must not live on in old log entries or files: nothing is kept for its own sake.
 _TABLE_CONFIGURATION = {
@@ -406,7 +407,8 @@ def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Itera
     try:
         lake = open_lake(home, engine=engine)
         shutil.rmtree(lake.scratch, ignore_errors=True)
-        lake.scratch.mkdir(parents=True)
+        # What passes through is not yet pseudonymous, and the system's own place is open to all.
+        lake.scratch.mkdir(mode=0o700, parents=True)
         lake.engine.raw_sql(f"SET temp_directory = '{lake.scratch}'")
         _undo_unfinished(lake)
         _finish_erasure(lake)
@@ -425,7 +427,7 @@ def scratch_folder(home: str) -> Path:
 
 def _lock(home: str) -> FileLock:
     scratch = scratch_folder(home)
-    scratch.parent.mkdir(parents=True, exist_ok=True)
+    make_home(scratch.parent)
     return FileLock(scratch.with_name("lake.lock" if scratch.name == "scratch" else f"{scratch.name}.lock"))
 
 

@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from models.masking import mask_text
 from monitoring.notices import Notice, Notification
 from tasks.logs import get_logger
+from tasks.redaction import redact
 
 if TYPE_CHECKING:
     from prefect.blocks.abstract import NotificationBlock
@@ -84,7 +85,7 @@ def _hide_secrets(text: str, block: NotificationBlock | None) -> str:
     """What went wrong, without addresses and without the block's secrets: a webhook's address is a password."""
     for secret in _list_secrets(block) if block is not None else ():
         text = text.replace(secret, "***")
-    return mask_text(text)
+    return mask_text(redact(text))
 
 
 def _list_secrets(block: NotificationBlock) -> Iterator[str]:

@@ -12,7 +12,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.masking import mask_text
+from tasks.redaction import describe_error
 from tasks.reports import LATEST, list_weeks
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_store(
             f"{uri}: what speaks {protocol}:// is not installed; pip install {package}"
         ) from None
     except (ValueError, TypeError) as error:
-        raise StoreError(f"{uri}: {mask_text(str(error))}") from None
+        raise StoreError(f"{uri}: {describe_error(error)}") from None
     return Store(files, root.rstrip("/"), uri)
 
 
@@ -92,9 +92,8 @@ def publish_weeks(reports: Path, store: Store, *, again: str = "") -> str:
         _upload_site(reports / newest, store, newest)
         _upload_site(reports / newest, store, LATEST)
     except Exception as error:  # each kind of store has errors of its own
-        said = mask_text(" ".join(str(error).split())) or type(error).__name__
         raise StoreError(
-            f"{store.uri}: the report could not be published: {said}; see that the bucket is there and may be "
+            f"{store.uri}: the report could not be published: {describe_error(error)}; see that the bucket is there and may be "
             "written to, then run `segmentwerk export` again"
         ) from error
     return f"{store.uri}/{LATEST}/{INDEX}"

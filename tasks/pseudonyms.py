@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import duckdb
@@ -11,9 +12,15 @@ from pydantic import SecretStr
 
 from models.identity import hash_key
 from models.keys import normalise_key
+from tasks.home import make_home
 from tasks.progress import report
+from tasks.redaction import keep_secret
 
 _FILE = "pseudonym.key"
+
+
+class KeyFileError(RuntimeError):
+    """The file with the pseudonymisation key cannot be used as it is; the message says what to do."""
 
 
 def read_secret(home: str, configured: SecretStr | None) -> bytes:
@@ -23,6 +30,7 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
 
     Raises:
         ValueError: the lake lies on a URI, where no key file can be kept.
+        KeyFileError: the file is empty, or other users of the machine may read it.
     """
     if configured is not None:
         return configured.get_secret_value().encode()
@@ -30,12 +38,27 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
         raise ValueError("SEGMENTWERK_PSEUDONYM_KEY is not set; a home on a URI needs it in the environment")
     file = Path(home) / _FILE
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_home(file.parent)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as out:
             out.write(secrets.token_hex(32))
         report(f"made a pseudonymisation key in {file}; set SEGMENTWERK_PSEUDONYM_KEY to use your own")
-    return file.read_text(encoding="ascii").strip().encode()
+    _check_rights(file)
+    key = file.read_text(encoding="ascii").strip()
+    if not key:
+        raise KeyFileError(f"{file} is empty; bring it back from a backup, else every customer is a stranger")
+    keep_secret(key)
+    return key.encode()
+
+
+def _check_rights(file: Path) -> None:
+    """Who can read the key can try addresses until one gives a hash that is stored."""
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if os.name == "posix" and mode & 0o077:
+        raise KeyFileError(
+            f"{file} may be read by other users of this machine (mode {mode:o}): `chmod 600 {file}`, or give the key "
+            "in SEGMENTWERK_PSEUDONYM_KEY"
+        )
 
 
 def hash_identity(kind: str, value: str, *, secret: bytes, calling_code: str | None = None) -> str:

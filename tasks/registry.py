@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from models.promotion import GateValues
+from tasks.home import make_home
 from tasks.model_files import fetch_files
 from tasks.registry_faults import RegistryError, check_database, check_writable, explained, explaining
 from tasks.segments_model import ModelStateError, read_segmenter
@@ -96,7 +97,7 @@ def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Regis
         )
     else:
         folder = Path(home).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_home(folder)
         registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
     with explaining(registry.tracking_uri):
         check_database(registry.tracking_uri)

@@ -28,11 +28,13 @@ def write_audience(tables: Mapping[str, ibis.Table], export: Export, as_of: date
     Raises:
         LookupError: a table is missing, there are no segments as of that day, or none of a name asked for.
     """
+    from tasks.spreadsheets import guard_text
+
     audience = select_audience(tables, export, as_of)
     named = export.path.suffix.lower() == ".csv"
     target = export.path if named else export.path / f"{export.name}_{as_of}.csv"
     with replace_file(target) as fresh:
-        audience.to_csv(fresh)
+        audience.mutate(segment_name=guard_text(audience.segment_name)).to_csv(fresh)
     return (target,)
 
 

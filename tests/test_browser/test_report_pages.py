@@ -2,23 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page
 from pypdf import PdfReader
 from test_browser.conftest import PHONE, Visit
 from test_browser.hostile_week import SCRIPT
 from test_monitoring.report_sample import EVIL
 
 from monitoring.pages import load_pages
-from tasks.reports import open_server
 
 PAGES = list(load_pages())
 AXE = Axe()
-# What is asked of a site that is served to others: nothing inline, nothing from elsewhere. Plotly makes its own style.
-STRICT = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 MOST_SHEETS = 25
 # Words of each page, also of sections that are closed on the screen, without ligatures.
 PRINTED = {
@@ -142,25 +138,3 @@ def test_a_page_prints_to_a4_with_all_its_sections(
     assert [words for words in PRINTED[name] if words not in text] == []
     assert [words for words in ("Save as CSV", "Filter", "The numbers behind") if words in text] == []
     assert page.locator("details[data-opened]").count() == 0
-
-
-def test_the_served_site_needs_nothing_inline(visit: Callable[..., Visit], reports: Path) -> None:
-    with open_server(reports, port=0) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}/latest"
-        try:
-            page = visit("index", folder=address).page
-            page.route("**/*.html", demand_strictness)
-            for name in PAGES:
-                page.goto(f"{address}/{name}.html")
-                open_everything(page)
-                assert page.locator("table").count() == page.locator(".save").count() > 0
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def demand_strictness(route: Route) -> None:
-    answer = route.fetch()
-    route.fulfill(response=answer, headers=answer.headers | {"Content-Security-Policy": STRICT})

@@ -3,15 +3,13 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from threading import Thread
-from urllib.request import urlopen
 
 import pandas as pd
 import pytest
 
 import tasks.reports
 from monitoring.pages import ReportData
-from tasks.reports import list_weeks, open_server, prepare_reports, publish_reports, write_reports
+from tasks.reports import list_weeks, prepare_reports, publish_reports, write_reports
 
 DATA = ReportData(
     title="Shop",
@@ -110,23 +108,3 @@ def test_files_are_copied_where_links_are_not_possible(
     monkeypatch.setattr(tasks.reports.os, "link", refuse)
     write_reports(DATA, folder=tmp_path)
     assert {path.name for path in (tmp_path / "latest").iterdir()} == FILES
-
-
-def test_the_reports_are_served_to_this_machine(tmp_path: Path) -> None:
-    write_reports(DATA, folder=tmp_path)
-    with open_server(tmp_path, port=0) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with urlopen(f"http://127.0.0.1:{server.server_port}/latest/index.html", timeout=10) as answer:
-                assert answer.read() == (tmp_path / "latest" / "index.html").read_bytes()
-            with pytest.raises(OSError, match="give another one with --port"):
-                open_server(tmp_path, port=server.server_port)
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_nothing_to_serve_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match="run `segmentwerk weekly` first"):
-        open_server(tmp_path, port=0)

@@ -75,7 +75,7 @@ function makeFilter(table, save) {
 
 // A leading quote keeps a spreadsheet from running a text as a formula.
 function quoteField(text) {
-  const isFormula = /^[=+@\t\r-]/.test(text) && !/^-?[\d.e-]+$/.test(text);
+  const isFormula = /^[=+@\t\r-]/.test(text) && !/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text);
   return `"${(isFormula ? "'" + text : text).replaceAll('"', '""')}"`;
 }
 
