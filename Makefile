@@ -33,6 +33,9 @@ check: install-dev ## format, lint and types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
+audit: install-dev ## known vulnerabilities of the locked packages, where the service that knows them can be reached
+	@$(BIN)/python .ci/audit.py requirements.lock
+
 format: install-dev ## bring the source into shape
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .

@@ -106,7 +106,7 @@ def choose_port(stated: int | None, *, usual: int, option: str) -> int:
 
 def _serve_prefect(stack: ExitStack, own_api: str | None, *, logs: Path, port: int | None) -> Served:
     if own_api:
-        return Served("Prefect", own_api.removesuffix("/api"))
+        return Served("Prefect", name_place(own_api).removesuffix("/api"))
     port = choose_port(port, usual=PREFECT_PORT, option="--prefect-port")
     address = f"http://{HOST}:{port}"
     # The pages ask the API under the address they are told here; no page from elsewhere is to ask it.

@@ -84,11 +84,16 @@ class _ReportHandler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         """What is published: neither what is still being made, under a hidden name, nor what lies behind a link."""
-        root, path = Path(self.directory).resolve(), Path(self.translate_path(self.path))
-        if _is_hidden(self.path) or not path.resolve().is_relative_to(root):
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        return super().send_head()
+        if self._is_published():
+            return super().send_head()
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
+
+    def _is_published(self) -> bool:
+        asked = unquote(_drop_query(self.path))
+        if "\0" in asked or any(part.startswith(".") for part in asked.split("/")):
+            return False
+        return Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve())
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002 (the base class's signature)
         """No listing of folders."""
@@ -104,10 +109,6 @@ class _ReportHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
         """Nothing: every click would be a line in the terminal."""
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(".") for part in unquote(_drop_query(path)).split("/"))
 
 
 def _drop_query(path: str) -> str:

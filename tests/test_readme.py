@@ -46,6 +46,12 @@ def test_every_linked_file_exists() -> None:
     assert [link for link in links if not (PROJECT / link).exists()] == []
 
 
+def test_every_test_the_threat_model_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")))
+    assert len(named) > 10
+    assert named - {path.stem for path in (PROJECT / "tests").rglob("test_*.py")} == set()
+
+
 def test_every_name_in_the_file_map_exists() -> None:
     house = re.search(r"## The house\n\n```\n(.*?)```", README, re.DOTALL)
     assert house is not None

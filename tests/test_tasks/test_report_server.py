@@ -136,7 +136,8 @@ def test_the_policies_let_nothing_out() -> None:
 @pytest.mark.parametrize(
     "path",
     ["/", "/empty/", "/.2026-11-16.prepared/index.html", "/%2e2026-11-16.prepared/index.html", "/latest/key.txt",
-     "/../pseudonym.key", "/%2e%2e/pseudonym.key", "/latest/..%2f..%2fpseudonym.key"],
+     "/../pseudonym.key", "/%2e%2e/pseudonym.key", "/latest/..%2f..%2fpseudonym.key",
+     "/latest/index.html%00"],
 )  # fmt: skip
 def test_only_what_is_published_is_given_out(server: ThreadingHTTPServer, path: str) -> None:
     answer, body = ask(server, path)
