@@ -56,7 +56,9 @@ def write_rows(rows: pyarrow.RecordBatchReader, parquet: Path, csv: Path) -> Non
             full = pyarrow.record_batch([_drop_empty(column) for column in batch.columns], schema=rows.schema)
             exact.write_batch(full)
             plain.write_batch(
-                pyarrow.record_batch([guard_texts(_spell_moment(column)) for column in full.columns], schema=spelt)
+                pyarrow.record_batch(
+                    [guard_texts(_spell_moment(column)) for column in full.columns], schema=spelt
+                )
             )
 
 

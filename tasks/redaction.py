@@ -22,7 +22,8 @@ MASK = "***"
 SHORTEST = 4  # what is shorter stands in other words by chance
 _LOGIN = re.compile(r"(?<=://)[^\s'\"<>]*@")
 _OPTION = re.compile(
-    r"\b(\w*(?:passw(?:or)?d|pwd|secret|token|api_?key|access_?key|signature))(=|%3D)([^\s&;'\"<>]+)", re.IGNORECASE
+    r"\b(\w*(?:passw(?:or)?d|pwd|secret|token|api_?key|access_?key|signature))(=|%3D)([^\s&;'\"<>]+)",
+    re.IGNORECASE,
 )
 # The whole of a webhook's path is its password.
 _VARIABLE = re.compile(

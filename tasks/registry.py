@@ -372,7 +372,9 @@ def _find_store(registry: Registry, client: MlflowClient) -> str:
         return registry.artifact_location
     experiment = client.get_experiment_by_name(registry.experiment)
     if experiment is None:
-        raise ModelStateError(f"the registry has no experiment '{registry.experiment}', where models are kept")
+        raise ModelStateError(
+            f"the registry has no experiment '{registry.experiment}', where models are kept"
+        )
     return str(experiment.artifact_location)
 
 

@@ -69,7 +69,9 @@ def lock(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_a_known_vulnerability_fails(script: ModuleType, lock: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_known_vulnerability_fails(
+    script: ModuleType, lock: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with serve({"jinja2": "PYSEC-2026-1"}) as (service, asked):
         assert script.audit(lock, service=service) == 1
     assert "jinja2==3.1.6" in asked

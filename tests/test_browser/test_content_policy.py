@@ -74,7 +74,9 @@ def test_evidently_s_page_draws_its_figures_and_asks_nobody(
     visited = visit("evidently", folder=folder)
     visited.page.locator("svg.main-svg").first.wait_for()
     assert "aov" in visited.page.locator("body").inner_text()
-    assert [address for address in visited.requests if not address.startswith((folder, "data:", "blob:"))] == []
+    assert [
+        address for address in visited.requests if not address.startswith((folder, "data:", "blob:"))
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["index", "evidently", "one_page"])

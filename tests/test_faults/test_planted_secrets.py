@@ -156,9 +156,7 @@ def test_no_secret_is_in_anything_a_shop_leaves(
         "create table if not exists till (id text, ts timestamptz, card text, amount float);"
         "insert into till values ('1', '2026-11-01 10:00+00', 'card-1', 9.5)"
     )
-    with open_shop(
-        tmp_path / "shop", registry=registry, database=postgres.url, shop=simulated_shop
-    ) as shop:
+    with open_shop(tmp_path / "shop", registry=registry, database=postgres.url, shop=simulated_shop) as shop:
         told = shop.run("weekly", "--as-of", "2026-11-15", "--debug", "--json")
         assert told.returncode == 0, told.stderr
         assert "could not be sent through" in told.stderr
@@ -166,7 +164,9 @@ def test_no_secret_is_in_anything_a_shop_leaves(
         assert shop.run("deploy", "--file", str(PROJECT / "prefect.yaml")).returncode == 0
         assert shop.run("models", "--debug").returncode == 0
 
-        dead = postgres.url.replace(f":{postgres.url.rpartition(':')[2].partition('/')[0]}/", f":{free_port()}/")
+        dead = postgres.url.replace(
+            f":{postgres.url.rpartition(':')[2].partition('/')[0]}/", f":{free_port()}/"
+        )
         wrong = postgres.url.replace("/shop", "/nothing-there")
         for database in (dead, wrong):
             for debug in ((), ("--debug",)):

@@ -12,7 +12,9 @@ import tasks.redaction
 from tasks.redaction import describe_error, keep_environment, keep_secret, redact, write_traceback
 
 PASSWORD = "open+sesame/42"
-CONNECTION = "postgresql://keeper:open+sesame%2F42@db.example:5432/shop?sslpassword=key-of-the-key&dbname=shop"
+CONNECTION = (
+    "postgresql://keeper:open+sesame%2F42@db.example:5432/shop?sslpassword=key-of-the-key&dbname=shop"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,11 @@ def running(server: ThreadingHTTPServer) -> Iterator[ThreadingHTTPServer]:
 
 
 def ask(
-    server: ThreadingHTTPServer, path: str = INDEX, *, method: str = "GET", hosts: tuple[str, ...] | None = None
+    server: ThreadingHTTPServer,
+    path: str = INDEX,
+    *,
+    method: str = "GET",
+    hosts: tuple[str, ...] | None = None,
 ) -> tuple[HTTPResponse, bytes]:
     """The answer to a request, as whatever host it is called by; with `hosts` (), by none."""
     connection = HTTPConnection(HOST, server.server_port, timeout=10)

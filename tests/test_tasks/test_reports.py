@@ -75,9 +75,9 @@ def test_a_week_reported_again_is_replaced_whole(tmp_path: Path) -> None:
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     write_reports(DATA, folder=tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    not_text = {"first": 1}
-    with pytest.raises(TypeError):
-        write_reports(replace(DATA, evidently_html=not_text), folder=tmp_path)  # type: ignore[arg-type]
+    no_text = "\ud800"
+    with pytest.raises(UnicodeEncodeError):
+        write_reports(replace(DATA, evidently_html=no_text), folder=tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

@@ -1,4 +1,4 @@
-"""Texts that begin like a formula are made texts in CSV, everywhere the same; numbers and plain words are left alone."""
+"""Texts that begin like a formula are made texts in CSV, everywhere the same; numbers and plain words stay."""
 
 from __future__ import annotations
 
@@ -47,7 +47,13 @@ def test_tables_for_bi_are_guarded_in_csv_and_exact_in_parquet(tmp_path: Path) -
 def test_an_audience_is_guarded(tmp_path: Path) -> None:
     day = date(2026, 11, 15)
     segments = pd.DataFrame(
-        {"as_of": [day], "customer_id": ["c1"], "segment_id": [1], "segment_name": ["=HYPERLINK(1)"], "strength": [0.5]}
+        {
+            "as_of": [day],
+            "customer_id": ["c1"],
+            "segment_id": [1],
+            "segment_name": ["=HYPERLINK(1)"],
+            "strength": [0.5],
+        }
     )
     customers = pd.DataFrame({"customer_id": ["c1"], "consent_marketing": [True]})
     tables = {"segments": ibis.memtable(segments), "customers": ibis.memtable(customers)}
