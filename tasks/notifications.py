@@ -12,12 +12,10 @@ from prefect.cache_policies import NO_CACHE
 from models.masking import mask_text
 from monitoring.notices import Notice, Notification
 from tasks.logs import get_logger
-from tasks.redaction import redact
+from tasks.redaction import keep_secret, redact
 
 if TYPE_CHECKING:
     from prefect.blocks.abstract import NotificationBlock
-
-_SHORTEST_SECRET = 4
 
 
 @task(name="send notices", cache_policy=NO_CACHE, persist_result=False)
@@ -44,15 +42,16 @@ def _notify(notice: Notice, block: Any) -> None:
 
 def send_through(name: str, send: Callable[[NotificationBlock], None], *, subject: str) -> bool:
     """Have `send` use the block of that name; what goes wrong is logged, without the block's secrets, and let go."""
-    block = None
     try:
         block = load_block(name)
+        # The libraries that send log addresses of their own accord, and a webhook's address is a password.
+        keep_secret(*_list_secrets(block))
         with block.raise_on_failure():
             send(block)
     except Exception as error:  # a message is worth less than the run it tells of
         # Apprise's own words are beside the error, not in it.
         said = str(getattr(error, "log", error)) or type(error).__name__
-        told = _hide_secrets(said, block)
+        told = mask_text(redact(said))
         get_logger().warning("'%s' could not be sent through %s: %s", subject, name, told)
         return False
     get_logger().info("sent '%s' through %s", subject, name)
@@ -81,17 +80,13 @@ def load_block(name: str) -> NotificationBlock:
     return block
 
 
-def _hide_secrets(text: str, block: NotificationBlock | None) -> str:
-    """What went wrong, without addresses and without the block's secrets: a webhook's address is a password."""
-    for secret in _list_secrets(block) if block is not None else ():
-        text = text.replace(secret, "***")
-    return mask_text(redact(text))
-
-
 def _list_secrets(block: NotificationBlock) -> Iterator[str]:
     for field in type(block).model_fields:
         value = getattr(block, field)
         secret = value.get_secret_value() if hasattr(value, "get_secret_value") else ""
-        for part in secret.values() if isinstance(secret, dict) else (secret,):
-            if len(str(part)) >= _SHORTEST_SECRET:
-                yield str(part)
+        for part in map(str, secret.values() if isinstance(secret, dict) else (secret,)):
+            yield part
+            if "://" in part:
+                # Where the address is told in parts, its path gives it away.
+                yield part.partition("://")[2].partition("/")[2]
+                yield part.rpartition("/")[2]

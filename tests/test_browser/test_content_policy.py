@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from test_browser.conftest import Visit
 from test_browser.hostile_week import make_week
 from test_browser.test_report_pages import PAGES, open_everything
-from test_monitoring.drifting import draw_factors
+from test_monitoring.test_drift import draw_factors
 
 from monitoring.comparison import measure_drift
 from monitoring.drift_settings import DriftSettings

@@ -36,6 +36,7 @@ segments_min = 4
 segments_max = 5
 bootstraps = 2
 finalists = 2
+algorithms = ["kmeans"]
 [[sources]]
 name = "till"
 connection = "${SHOP_DB}"
@@ -168,11 +169,16 @@ def test_no_secret_is_in_anything_a_shop_leaves(
             f":{postgres.url.rpartition(':')[2].partition('/')[0]}/", f":{free_port()}/"
         )
         wrong = postgres.url.replace("/shop", "/nothing-there")
-        for database in (dead, wrong):
-            for debug in ((), ("--debug",)):
-                failed = shop.run("weekly", "--as-of", "2026-11-15", *debug, SHOP_DB=database)
-                assert failed.returncode == 1
-                assert "sources.till" in failed.stderr or "cannot connect" in failed.stderr
+        failing = {
+            ("weekly", "--as-of", "2026-11-15", "--debug"): dead,
+            ("ingest",): dead,
+            ("ingest", "--debug"): wrong,
+            ("check",): wrong,
+        }
+        for command, address in failing.items():
+            failed = shop.run(*command, SHOP_DB=address)
+            assert failed.returncode == 1, failed.stderr
+            assert "cannot connect" in failed.stdout + failed.stderr
         away = registry.rpartition("/")[0] + "/nothing-there"
         for debug in ((), ("--debug",)):
             failed = shop.run("models", *debug, SEGMENTWERK_MLFLOW_TRACKING_URI=away)
