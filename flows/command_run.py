@@ -86,8 +86,8 @@ def run_command(
 def _fail(error: BaseException, *, code: int, debug: bool) -> None:
     if debug:
         raise error
+    from flows.error_line import write_error
     from flows.terminal.screen import plain
 
-    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
-    sys.stderr.write(f"error: {plain(text) or type(error).__name__}\n")
+    sys.stderr.write(f"error: {plain(write_error(error))}\n")
     raise SystemExit(code)

@@ -13,7 +13,7 @@ from models.identity import hash_key
 from models.keys import normalise_key
 from tasks.progress import report
 
-_FILE = "pseudonym.key"
+KEY_FILE = "pseudonym.key"
 
 
 def read_secret(home: str, configured: SecretStr | None) -> bytes:
@@ -28,7 +28,7 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
         return configured.get_secret_value().encode()
     if "://" in home:
         raise ValueError("SEGMENTWERK_PSEUDONYM_KEY is not set; a home on a URI needs it in the environment")
-    file = Path(home) / _FILE
+    file = Path(home) / KEY_FILE
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
