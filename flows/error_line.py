@@ -7,6 +7,8 @@ from tasks.setbacks import Setback, read_setback
 
 OWN_ROOMS = ("flows", "tasks", "models", "monitoring")
 AGAIN = "run the same command again"
+# Of Python's own errors, those that this house raises with words for people.
+_SPOKEN = (LookupError, ValueError, RuntimeError, NotADirectoryError)
 
 
 def write_error(error: BaseException) -> str:
@@ -27,9 +29,19 @@ def write_error(error: BaseException) -> str:
 
 
 def is_own(error: BaseException) -> bool:
-    """Whether the message is one of ours, or of what we raise in so many words: it names the thing and the remedy."""
-    own = type(error).__module__.partition(".")[0] in OWN_ROOMS
-    return own or (type(error) in (LookupError, ValueError, NotADirectoryError) and error.__cause__ is None)
+    """Whether the message is one of ours, which name the thing and the remedy: by its type, or by who raised it."""
+    if _is_ours(type(error).__module__):
+        return True
+    if type(error) not in _SPOKEN:
+        return False
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and _is_ours(frame.tb_frame.f_globals.get("__name__", ""))
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in OWN_ROOMS
 
 
 def _add_place(where: Setback, *, text: str) -> str:

@@ -33,6 +33,11 @@ def name_run(run_id: str, flow: str) -> None:
     _run.set((run_id, flow))
 
 
+def forget_run() -> None:
+    """Let lines from here on be of no run, until the next one begins."""
+    _run.set(None)
+
+
 def read_run_id() -> str | None:
     """The run that is at work in this context; None where none has begun."""
     run = _run.get()

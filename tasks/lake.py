@@ -31,7 +31,7 @@ from ibis import _
 from models.batch_checks import check_batches, has_contract
 from models.mapping import quote_name
 from tasks.engines import EngineSettings, connect_analytics, connect_engine, read_parquet
-from tasks.json_logs import name_run, read_run_id
+from tasks.json_logs import forget_run, name_run, read_run_id
 from tasks.lake_lock import lock_lake, scratch_folder
 from tasks.lake_schema import MIGRATING_FLOW, SCHEMA_VERSION, check_schema, migrate_rows
 from tasks.logs import get_logger
@@ -365,6 +365,7 @@ def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Itera
         LakeSchemaError: a newer program wrote the lake.
     """
     reset_peak()
+    forget_run()
     with lock_lake(home) as scratch:
         lake = _look_up(home, engine=engine)
         check_schema(lake.schema_version, root=lake.root, oldest=1)
