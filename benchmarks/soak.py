@@ -110,7 +110,19 @@ def write_weeks(folder: Path, *, weeks: int, customers: int, seed: int) -> tuple
     ends = [LAST_DAY - timedelta(weeks=back) for back in reversed(range(weeks))]
     for start, end in zip([None, *ends], ends, strict=False):
         write_delivery(shop, folder=staged / end.isoformat(), start=start, end=end)
+    _announce_sources(staged, first=ends[0])
     return config, staged
+
+
+def _announce_sources(staged: Path, *, first: date) -> None:
+    """Sources that have nothing to say in the first week deliver a file without rows: its heading alone."""
+    begun = staged / first.isoformat() / "inbox"
+    for file in sorted(staged.glob("*/inbox/*/*.csv"), reverse=True):
+        if not list((begun / file.parent.name).glob("*")):
+            empty = begun / file.parent.name / f"{first}.csv"
+            empty.parent.mkdir(parents=True)
+            heading = file.read_text(encoding="utf-8").partition("\n")[0]
+            empty.write_text(heading + "\n", encoding="utf-8")
 
 
 def run_weeks(config: Path, staged: Path) -> Iterator[SoakWeek]:

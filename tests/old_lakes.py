@@ -9,6 +9,7 @@ never again: that is what it is for. The one of schema 1 was made by the program
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import sys
@@ -62,17 +63,32 @@ def write_old_lake(file: Path) -> None:
     key.parent.mkdir()
     key.write_text(KEY, encoding="ascii")
     set_defaults(home=str(PLACE / "var"), debug=False)
+    # MLflow writes down where it was called from.
+    os.chdir(PLACE)
     server = start_server()
     server.join()
     from flows.weekly_retrain import weekly_retrain
 
     weekly_retrain(config=str(config), as_of=FIRST_DAY)
+    _take_out_wheel(PLACE / "var")
     with closing(sqlite3.connect(PLACE / "var" / "mlflow.db")) as database:
         database.execute("vacuum")
     with tarfile.open(file, "w:xz") as packed:
         for name in KEPT:
             packed.add(PLACE / name, arcname=name, filter=_make_anonymous)
+    os.chdir("/")
     shutil.rmtree(PLACE)
+
+
+def _take_out_wheel(home: Path) -> None:
+    """Models bring a wheel for programs that load them elsewhere. It is most of the weight, early models had none, and
+    the digest of a model's files is made without it then."""
+    from tasks.registry import DIGEST_TAG, open_registry, tag_version
+    from tasks.segments_model import digest_files
+
+    (wheel,) = home.rglob("*.whl")
+    wheel.unlink()
+    tag_version(open_registry(home), "1", {DIGEST_TAG: digest_files(wheel.parent)})
 
 
 def _make_anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -73,7 +73,7 @@ def test_a_configuration_that_cannot_be_read_is_wrong(tmp_path: Path) -> None:
 
 
 def test_a_source_without_files(look: Look, tmp_path: Path) -> None:
-    assert "warn: sources.web: no file matches its path" in tell(look("sources", base=str(tmp_path)))
+    assert "wrong: sources.web: no file matches path" in tell(look("sources", base=str(tmp_path)))
     assert [one.status for one in look("sources")] == ["ok"]
 
 
