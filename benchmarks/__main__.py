@@ -56,6 +56,8 @@ from benchmarks.retraining import SEEDS as RETRAINED_SEEDS
 from benchmarks.segment_orders import BOOTSTRAPS, REPEATS, contest_orders
 from benchmarks.segment_scale import CUSTOMERS, FACTORS, draw_growth, measure_growth
 from benchmarks.segment_truth import SEEDS, recover_shops
+from benchmarks.soak import CUSTOMERS as SOAKED_CUSTOMERS
+from benchmarks.soak import WEEKS, draw_soak, show_soak, soak_shop
 from benchmarks.tables import (
     show_contest,
     show_cost,
@@ -86,6 +88,7 @@ PARTS = (
     "experiments",
     "experiments-scale",
     "reports",
+    "soak",
 )
 
 
@@ -386,6 +389,20 @@ def _show_reports(folder: Path, options: argparse.Namespace, out: Console) -> No
     )
 
 
+def _show_soak(folder: Path, options: argparse.Namespace, out: Console) -> None:
+    weeks = []
+    for week in soak_shop(folder / "soak", weeks=options.soak_weeks, customers=options.soaked_customers):
+        weeks.append(week)
+        out.print(
+            f"week {len(weeks)}: {week.seconds:.1f} s, {week.rss_mib:,.0f} MiB, {week.files} open files"
+        )
+    shutil.rmtree(folder / "soak")
+    show_soak(weeks, out)
+    if options.chart is not None:
+        draw_soak(weeks).write_html(options.chart, include_plotlyjs=True)
+        out.print(f"chart: {options.chart}")
+
+
 _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "demo": _show_demo,
     "orders": _show_orders,
@@ -406,6 +423,7 @@ _MEASURES: dict[str, Callable[[Path, argparse.Namespace, Console], None]] = {
     "experiments": _show_experiments,
     "experiments-scale": _show_experiment_scale,
     "reports": _show_reports,
+    "soak": _show_soak,
 }
 
 
@@ -459,6 +477,8 @@ def _read_options() -> argparse.Namespace:
     )
     parser.add_argument("--reported-customers", type=int, default=REPORTED_CUSTOMERS, help="of 'reports'")
     parser.add_argument("--reported-campaigns", type=int, default=CAMPAIGNS, help="campaigns of 'reports'")
+    parser.add_argument("--soak-weeks", type=int, default=WEEKS, help="weekly runs of 'soak'")
+    parser.add_argument("--soaked-customers", type=int, default=SOAKED_CUSTOMERS, help="of its shop")
     parser.add_argument("--stale-seeds", type=int, default=STALE_SEEDS, help="runs of 'retraining-stale'")
     parser.add_argument(
         "--repeats", type=int, default=REPEATS, help="cross-validations of 'segments-online-retail'"
@@ -468,7 +488,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--segment-customers", **sizes, default=CUSTOMERS, help="sizes of 'segments-scale'")
     parser.add_argument("--segment-factors", **sizes, default=FACTORS, help="numbers of factors there")
     parser.add_argument(
-        "--chart", type=Path, default=None, help="HTML file for the chart of 'segments-scale'"
+        "--chart", type=Path, default=None, help="HTML file for the chart of 'segments-scale' or 'soak'"
     )
     parser.add_argument("--folder", type=Path, default=None, help="where passing files go; about 20 GB")
     parser.add_argument("--as-of", default="2011-11-28", help="last day of the weekly run on Online Retail")

@@ -277,6 +277,7 @@ def deploy(
 
 @app.command()
 def doctor(
+    config: Config = DEFAULT_CONFIG,
     release: Annotated[
         bool, typer.Option("--release", help="Mark dead runs as crashed and give their slots back.")
     ] = False,
@@ -286,14 +287,31 @@ def doctor(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Find slots of your Prefect deployments that are held by runs which no longer run."""
+    """Look at configuration, lake, models, Prefect, disk and versions, and say what is wrong and what to do."""
+    healthy = True
 
     def run() -> dict[str, Any]:
-        from tasks.slots import describe, examine_slots
+        nonlocal healthy
+        from flows.examination import examine
 
-        return describe(examine_slots(silence=timedelta(seconds=silence), release=release))
+        found = examine(config, silence=timedelta(seconds=silence), release=release)
+        healthy = found["healthy"]
+        return found
 
     run_command(run, as_json=as_json, debug=debug, show="show_doctor")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def runs(
+    config: Config = DEFAULT_CONFIG,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 10,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """The newest runs: when, how long, how much memory, how many rows, and what was decided."""
+    run_view("read_runs", config, last=last, as_json=as_json, debug=debug, show="show_runs")
 
 
 @app.command()

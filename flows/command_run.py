@@ -84,12 +84,12 @@ def run_command(
 
 
 def _fail(error: BaseException, *, code: int, debug: bool) -> None:
+    from flows.error_line import write_error
     from flows.terminal.screen import plain
     from tasks.redaction import redact, write_traceback
 
     if debug:
         sys.stderr.write(write_traceback(error))
         raise SystemExit(code)
-    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(redact(str(error)).split())
-    sys.stderr.write(f"error: {plain(text) or type(error).__name__}\n")
+    sys.stderr.write(f"error: {plain(redact(write_error(error)))}\n")
     raise SystemExit(code)

@@ -18,6 +18,7 @@ from tasks.durations import start_clock
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
+from tasks.maintenance import maintain_lake
 from tasks.notifications import send_notices
 from tasks.promotion import check_population, load_current_champion, settle_promotions
 from tasks.registry import open_registry, require_factors
@@ -26,7 +27,7 @@ from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.snapshots import read_snapshot
 
-STAGES = ("ingest", "features", "score", "drift")
+STAGES = ("ingest", "features", "score", "drift", "maintenance")
 
 
 @flow(name="daily-score", persist_result=False, on_failure=[tell_failure], on_crashed=[tell_failure])
@@ -68,6 +69,8 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
                 settings=settings.drift, churn_days=settings.measurement.churn_days,
             )  # fmt: skip
             record_week(lake, drift, scored)
+        with clock.stage("maintenance"):
+            maintained = maintain_lake(lake)
         retraining = find_retraining(
             drift_decision=drift.decision.decision,
             drift_reason=drift.decision.reasons[0],
@@ -84,6 +87,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             "drift": drift.to_dict(),
             "retraining": {**retraining.to_dict(), "request": request and request.to_dict()},
             "segments": scored.to_dict(),
+            "maintenance": maintained.to_dict(),
             "seconds": clock.seconds,
         }
         lake.commit(run, summary)

@@ -8,13 +8,13 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import MissingResult
 from prefect.flows import Flow
 
+from flows.error_line import OWN_ROOMS
 from flows.settings import ConfigError, load_settings
 from monitoring.notices import describe_failure
 from tasks.logs import get_logger
 from tasks.notifications import send_notices
 from tasks.redaction import describe_error
-
-OWN_ROOMS = ("flows", "tasks", "models", "monitoring")
+from tasks.setbacks import read_setback
 
 
 def tell_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -35,13 +35,17 @@ def tell_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> 
 
 
 def read_reason(state: State[Any]) -> str:
-    """Why a run failed, where it says so in words of this house; other errors may hold rows and passwords."""
+    """Why a run failed, where it says so in words of this house; of other errors, which may hold rows and
+    passwords, the stage and the kind."""
     try:
         error = state.result(raise_on_failure=False)
     except MissingResult:
         return ""
+    if not isinstance(error, Exception):
+        return ""
+    stage = read_setback(error).stage
     own = type(error).__module__.partition(".")[0] in OWN_ROOMS
     # What another error caused repeats its words.
-    if not isinstance(error, Exception) or not own or error.__cause__ is not None:
-        return ""
+    if not own or error.__cause__ is not None:
+        return f"It failed in '{stage}': {type(error).__name__}" if stage else ""
     return describe_error(error) if str(error) else ""

@@ -196,6 +196,22 @@ def find_reports(settings: Settings) -> dict[str, Any]:
     return {"index": str(settings.reports_folder / LATEST / "index.html"), "weeks": list(weeks)}
 
 
+def read_runs(settings: Settings, *, last: int) -> dict[str, Any]:
+    """The newest finished runs, newest first: what they took, and what they decided."""
+    found = []
+    for row in reversed(open_lake(settings.home).runs().to_pylist()[-last:]):
+        summary = json.loads(row["summary"])
+        # Runs from before lakes had a schema do not say what they took.
+        metrics = json.loads(row["metrics"] or "{}")
+        decided = (summary.get(part) or {} for part in ("promotion", "drift"))
+        found.append(
+            {name: row[name] for name in ("run_id", "flow", "as_of", "finished_at", "program")}
+            | {"decision": next((part["decision"] for part in decided if "decision" in part), None)}
+            | metrics
+        )
+    return {"runs": found}
+
+
 def _find_summary(lake: Lake, *, as_of: date | None, part: str) -> dict[str, Any]:
     for row in reversed(lake.runs().to_pylist()):
         summary: dict[str, Any] = json.loads(row["summary"])

@@ -23,6 +23,7 @@ from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.letters import send_report
 from tasks.lifetime_values import foretell_values
+from tasks.maintenance import maintain_lake
 from tasks.migration import trace_migration
 from tasks.notifications import send_notices
 from tasks.programme import measure_programme
@@ -43,6 +44,7 @@ from tasks.training import train_challenger
 
 STAGES = (
     "ingest", "features", "drift", "training", "promotion", "score", "migration", "measure", "report",
+    "maintenance",
 )  # fmt: skip
 
 
@@ -146,7 +148,11 @@ def weekly_retrain(
                 address=settings.report.address, currency=settings.currency, timezone=settings.timezone,
                 folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
-        summary |= {"reports": {"index": str(report.index)}, "seconds": clock.seconds}
+        with clock.stage("maintenance"):
+            maintained = maintain_lake(lake)
+        summary |= {
+            "reports": {"index": str(report.index)}, "maintenance": maintained.to_dict(), "seconds": clock.seconds,
+        }  # fmt: skip
         lake.commit(run, summary)
         settle_promotions(lake, registry)
         show_reports(report)

@@ -253,7 +253,8 @@ class LifetimeValues(Table):
 
 
 class Runs(Table):
-    """A finished run, and the version of every table it left."""
+    """A finished run, the version of every table it left, and what it took. Runs from before schema 2 may not say what
+    they took, nor by which program they were."""
 
     run_id: str
     sequence: pd.Int64Dtype = pa.Field(ge=1)
@@ -263,6 +264,9 @@ class Runs(Table):
     finished_at: Timestamp = pa.Field(ge=EARLIEST)
     summary: str
     versions: str
+    schema_version: pd.Int64Dtype = pa.Field(ge=1)
+    program: str = pa.Field(nullable=True)
+    metrics: str = pa.Field(nullable=True)
 
 
 DERIVED_SCHEMAS: dict[str, type[Table]] = {

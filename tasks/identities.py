@@ -15,7 +15,8 @@ import pyarrow
 
 from models.identity import CUSTOMER_PREFIX, partition_links
 from models.schemas import PERSON_TABLES
-from tasks.lake import BATCH_ROWS, PARTITIONED, Lake, month_sql
+from tasks.lake import BATCH_ROWS, Lake
+from tasks.months import PARTITIONED, month_sql
 
 GOOD = "NOT _filtered AND NOT _bad"
 _CUSTOMER = f"'{CUSTOMER_PREFIX}' || left(o.key_hash, 24) AS customer_id"

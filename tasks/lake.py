@@ -6,17 +6,14 @@ versions, and a writer first restores what a run that died had left behind. So a
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal
 
 import ibis
 import pyarrow
@@ -29,31 +26,29 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from filelock import FileLock, Timeout
 from ibis import _
 
 from models.batch_checks import check_batches, has_contract
 from models.mapping import quote_name
 from tasks.engines import EngineSettings, connect_analytics, connect_engine, read_parquet
-from tasks.home import make_home
+from tasks.json_logs import forget_run, name_run, read_run_id
+from tasks.lake_lock import lock_lake, scratch_folder
+from tasks.lake_schema import MIGRATING_FLOW, SCHEMA_VERSION, check_schema, migrate_rows
+from tasks.logs import get_logger
+from tasks.months import MONTH, PARTITIONED, Rows, add_month, in_months, month_sql
+from tasks.run_metrics import reset_peak
+from tasks.runs import RUNS, describe_run, read_runs, select_last, write_runs
+from tasks.setbacks import note_run
+from tasks.table_history import clean_log, purge_table, restore_version
 
 # Deleted values must not live on in old log entries or files: nothing is kept for its own sake.
-_TABLE_CONFIGURATION = {
+TABLE_CONFIGURATION = {
     "delta.logRetentionDuration": "interval 0 days",
     "delta.deletedFileRetentionDuration": "interval 0 days",
     # Entries go when a person is forgotten, not whenever Delta makes a checkpoint: the version that `runs` names
     # must stay readable while a later run is at work, and be there to return to should that run die.
     "delta.enableExpiredLogCleanup": "false",
 }
-# Tables that grow with every week lie in one folder a month, so that a change rewrites months and not years.
-PARTITIONED = {
-    "events": "occurred_at",
-    "activity_daily": "day",
-    "orders": "day",
-    "sessions": "day",
-    "categories_daily": "day",
-}
-MONTH = "month"
 # Few different values, so worth a dictionary; of ids and amounts it would cost half the time of writing.
 _REPEATED = (
     "source",
@@ -67,7 +62,7 @@ _REPEATED = (
     "model_version",
 )
 # Small row groups keep a writer's memory small, however many months it has open.
-_WRITING = WriterProperties(
+WRITING = WriterProperties(
     compression="LZ4_RAW",
     max_row_group_size=200_000,
     default_column_properties=ColumnProperties(dictionary_enabled=False),
@@ -76,25 +71,6 @@ _WRITING = WriterProperties(
 _RUN_COUNTER = "segmentwerk.run"
 BATCH_ROWS = 200_000
 WEEKLY_FLOW, DAILY_FLOW, ERASING_FLOW = "weekly-retrain", "daily-score", "forget-customer"
-_RUNS = pyarrow.schema(
-    [
-        ("run_id", pyarrow.string()),
-        ("sequence", pyarrow.int64()),
-        ("flow", pyarrow.string()),
-        ("as_of", pyarrow.date32()),
-        ("started_at", pyarrow.timestamp("us", "UTC")),
-        ("finished_at", pyarrow.timestamp("us", "UTC")),
-        ("summary", pyarrow.string()),
-        ("versions", pyarrow.string()),
-    ]
-)
-
-
-Rows: TypeAlias = pyarrow.RecordBatchReader | pyarrow.Table
-
-
-class LakeBusyError(RuntimeError):
-    """Another run is writing to the lake."""
 
 
 @dataclass(slots=True)
@@ -108,7 +84,9 @@ class Lake:
     attempt: int = 1
     finished: frozenset[int] = frozenset()
     settings: EngineSettings = field(default_factory=EngineSettings)
+    schema_version: int = SCHEMA_VERSION
     _analytics: Any = None
+    _runs: pyarrow.Table | None = None
 
     @property
     def root(self) -> str:
@@ -174,7 +152,7 @@ class Lake:
             return delta.file_uris()
         if not months:
             return []
-        return delta.file_uris(file_pruning_predicate=_in_months(months))
+        return delta.file_uris(file_pruning_predicate=in_months(months))
 
     def schema(self, name: str) -> pyarrow.Schema:
         """The table's columns, without the month it is partitioned by."""
@@ -217,7 +195,7 @@ class Lake:
         """Replace whole months of a partitioned table. Every row must lie in one of them; a month without rows is
         empty afterwards."""
         if months:
-            self.overwrite(name, rows, where=_in_months(months))
+            self.overwrite(name, rows, where=in_months(months))
 
     def _write(
         self, name: str, rows: Rows, *, mode: Any, predicate: str | None = None, batches: Iterable[str] = ()
@@ -230,9 +208,9 @@ class Lake:
         target = DeltaTable(uri) if DeltaTable.is_deltatable(uri) else uri
         written = (*batches, _RUN_COUNTER)
         write_deltalake(
-            target, _with_month(name, _checked(name, rows)), mode=mode, predicate=predicate, schema_mode=schema_mode,
+            target, add_month(name, _checked(name, rows)), mode=mode, predicate=predicate, schema_mode=schema_mode,
             partition_by=[MONTH] if name in PARTITIONED and schema_mode == "overwrite" else None,
-            configuration=_TABLE_CONFIGURATION, writer_properties=_WRITING, name=name,
+            configuration=TABLE_CONFIGURATION, writer_properties=WRITING, name=name,
             commit_properties=CommitProperties(app_transactions=[Transaction(b, self.attempt) for b in written]),
         )  # fmt: skip
         self.versions[name] = DeltaTable(uri).version()
@@ -268,46 +246,46 @@ class Lake:
         of the former ones go; at every moment the versions that `runs` names can be read.
         """
         for name in self.versions:
-            delta = DeltaTable(self.uri(name))
-            delta.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
-            delta = DeltaTable(self.uri(name))
-            delta.create_checkpoint()
-            self.versions[name] = delta.version()
+            self.versions[name] = purge_table(self.uri(name))
         self.commit(run, summary)
         for name in self.versions:
-            DeltaTable(self.uri(name)).cleanup_metadata()
+            clean_log(self.uri(name))
 
     def commit(self, run: Run, summary: Mapping[str, Any]) -> None:
-        """Make the run visible: its row in `runs` names the version of every table."""
-        row = {
-            "run_id": run.run_id,
-            # Clocks jump and seconds collide; under the lock a count does neither.
-            "sequence": self.attempt,
-            "flow": run.flow,
-            "as_of": run.as_of,
-            "started_at": run.started_at,
-            "finished_at": datetime.now(UTC).replace(microsecond=0),
-            "summary": json.dumps(summary, sort_keys=True, default=str),
-            "versions": json.dumps(self.versions, sort_keys=True),
-        }
-        write_deltalake(
-            self.uri("runs"), _checked("runs", pyarrow.Table.from_pylist([row], schema=_RUNS)), mode="append",
-            configuration=_TABLE_CONFIGURATION, name="runs",
-        )  # fmt: skip
+        """Make the run visible: its row in `runs` names the version of every table, and says what the run took."""
+        row = describe_run(self, run, summary)
+        self._put_on_record(row, mode="append")
+        counts = json.loads(row["metrics"][0].as_py())
+        get_logger().info("run %s is on record", run.run_id, extra={"counts": counts})
+
+    def migrate(self) -> None:
+        """Bring a lake of an older schema to today's; nothing happens to one that is of today's."""
+        since = self.schema_version
+        if since == SCHEMA_VERSION:
+            return
+        rows = migrate_rows(self, read_runs(self.uri(RUNS)), since=since)
+        self.schema_version = SCHEMA_VERSION
+        run = begin_run(MIGRATING_FLOW, rows["as_of"][-1].as_py())
+        own = describe_run(self, run, {"migrated": {"from": since, "to": SCHEMA_VERSION}})
+        self._put_on_record(pyarrow.concat_tables([rows, own]), mode="overwrite")
+
+    def _put_on_record(self, rows: pyarrow.Table, *, mode: Literal["append", "overwrite"]) -> None:
+        write_runs(self.uri(RUNS), rows, mode=mode, configuration=TABLE_CONFIGURATION)
         self.finished |= {self.attempt}
         self.attempt += 1
+        self._runs = None
 
     def runs(self) -> pyarrow.Table:
         """Every finished run, oldest first; a run put on record again counts once, as it stands last."""
-        if not DeltaTable.is_deltatable(self.uri("runs")):
-            return _RUNS.empty_table()
-        rows = DeltaTable(self.uri("runs")).to_pyarrow_table().sort_by("sequence")
-        last = rows.group_by("run_id").aggregate([("sequence", "max")])["sequence_max"]
-        return rows.filter(pyarrow.compute.is_in(rows["sequence"], value_set=last))
+        if self._runs is None:
+            self._runs = select_last(read_runs(self.uri(RUNS)))
+        return self._runs
 
     def read_last_summary(self) -> dict[str, Any]:
-        """The summary of the newest finished run, of which there must be one."""
-        summary: dict[str, Any] = json.loads(self.runs()["summary"][-1].as_py())
+        """The summary of the newest finished run, of which there must be one; a migration is none."""
+        runs = self.runs()
+        told = runs.filter(pyarrow.compute.not_equal(runs["flow"], MIGRATING_FLOW))
+        summary: dict[str, Any] = json.loads(told["summary"][-1].as_py())
         return summary
 
 
@@ -316,15 +294,6 @@ def use_present_names(rows: ibis.Table, renames: ibis.Table) -> ibis.Table:
     names = renames.select(former="old_customer_id", present="customer_id")
     found = rows.left_join(names, rows.customer_id == names.former)
     return found.mutate(customer_id=_.present.coalesce(_.customer_id)).select(*rows.columns)
-
-
-def month_sql(column: str) -> str:
-    """SQL of the month a row lies in, as the lake's partitions are numbered."""
-    return f'(year("{column}") * 100 + month("{column}"))::INTEGER'
-
-
-def _in_months(months: Collection[int]) -> str:
-    return f"{MONTH} IN ({', '.join(str(int(month)) for month in sorted(months))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,27 +314,13 @@ def _checked(name: str, rows: Rows) -> Rows:
     return pyarrow.RecordBatchReader.from_batches(reader.schema, check_batches(name, reader))
 
 
-def _with_month(name: str, rows: Rows) -> Rows:
-    """The rows with the month they lie in, for tables that are partitioned by it."""
-    if name not in PARTITIONED:
-        return rows
-    reader = rows.to_reader() if isinstance(rows, pyarrow.Table) else rows
-    number = pyarrow.field(MONTH, pyarrow.int32())
-    return pyarrow.RecordBatchReader.from_batches(
-        reader.schema.append(number),
-        (batch.append_column(number, _month(batch[PARTITIONED[name]])) for batch in reader),
-    )
-
-
-def _month(moments: pyarrow.Array) -> pyarrow.Array:
-    compute = pyarrow.compute
-    return compute.add(compute.multiply(compute.year(moments), 100), compute.month(moments)).cast("int32")
-
-
 def begin_run(flow: str, as_of: date) -> Run:
     """A run that starts now, under an id of its own."""
     now = datetime.now(UTC).replace(microsecond=0)
-    return Run(f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", flow, as_of, now)
+    run = Run(f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}", flow, as_of, now)
+    name_run(run.run_id, flow)
+    get_logger().info("run %s of %s, as of %s", run.run_id, flow, as_of)
+    return run
 
 
 def _plain(table: pyarrow.Table) -> pyarrow.Table:
@@ -380,55 +335,50 @@ def _plain(table: pyarrow.Table) -> pyarrow.Table:
 
 
 def open_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Lake:  # noqa: B008 - frozen
-    """The lake as the last finished run left it, for reading."""
+    """The lake as the last finished run left it, for reading.
+
+    Raises:
+        LakeSchemaError: a newer program wrote it, or one too old for this.
+    """
+    lake = _look_up(home, engine=engine)
+    check_schema(lake.schema_version, root=lake.root)
+    return lake
+
+
+def _look_up(home: str, *, engine: EngineSettings) -> Lake:
     lake = Lake(home=str(home), engine=connect_engine(engine), settings=engine)
     runs = lake.runs()
     if len(runs):
         lake.versions = json.loads(runs["versions"][-1].as_py())
         lake.finished = frozenset(runs["sequence"].to_pylist())
         lake.attempt = max(lake.finished) + 1
+        lake.schema_version = runs["schema_version"][-1].as_py()
     return lake
 
 
 @contextmanager
 def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Iterator[Lake]:  # noqa: B008 - frozen
-    """The lake for one writer at a time; what a run that died had left behind is undone first.
+    """The lake for one writer at a time, in today's schema; what a run that died had left behind is undone first.
 
     Raises:
         LakeBusyError: another run holds the lake's lock.
+        LakeSchemaError: a newer program wrote the lake.
     """
-    lock = _lock(home)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LakeBusyError(
-            f"another run is writing to {home}; wait for it to end, then run this again"
-        ) from None
-    try:
-        lake = open_lake(home, engine=engine)
-        shutil.rmtree(lake.scratch, ignore_errors=True)
-        # What passes through is not yet pseudonymous, and the system's own place is open to all.
-        lake.scratch.mkdir(mode=0o700, parents=True)
-        lake.engine.raw_sql(f"SET temp_directory = '{lake.scratch}'")
+    reset_peak()
+    forget_run()
+    with lock_lake(home) as scratch:
+        lake = _look_up(home, engine=engine)
+        check_schema(lake.schema_version, root=lake.root, oldest=1)
+        lake.engine.raw_sql(f"SET temp_directory = '{scratch}'")
         _undo_unfinished(lake)
         _finish_erasure(lake)
-        yield lake
-    finally:
-        shutil.rmtree(scratch_folder(home), ignore_errors=True)
-        lock.release()
-
-
-def scratch_folder(home: str) -> Path:
-    """Where passing files go: under the home, or in the system's own place where the home is a URI."""
-    if "://" not in home:
-        return Path(home) / "scratch"
-    return Path(tempfile.gettempdir()) / f"segmentwerk-{hashlib.sha256(home.encode()).hexdigest()[:16]}"
-
-
-def _lock(home: str) -> FileLock:
-    scratch = scratch_folder(home)
-    make_home(scratch.parent)
-    return FileLock(scratch.with_name("lake.lock" if scratch.name == "scratch" else f"{scratch.name}.lock"))
+        lake.migrate()
+        attempt = lake.attempt
+        try:
+            yield lake
+        except BaseException as error:
+            note_run(error, read_run_id(), on_record=lake.attempt > attempt)
+            raise
 
 
 def _undo_unfinished(lake: Lake) -> None:
@@ -439,9 +389,8 @@ def _undo_unfinished(lake: Lake) -> None:
         visible = lake.versions.get(name)
         if visible is None:
             delta.delete()
-        elif delta.version() != visible:
-            delta.restore(visible)
-            lake.versions[name] = DeltaTable(lake.uri(name)).version()
+        else:
+            lake.versions[name] = restore_version(lake.uri(name), visible)
 
 
 def _finish_erasure(lake: Lake) -> None:
@@ -458,7 +407,7 @@ def _tables_on_disk(lake: Lake) -> list[str]:
     from models.schemas import SCHEMAS
 
     # What `runs` holds is what the others are undone to.
-    names = {*SCHEMAS, *DERIVED_SCHEMAS, *WITHOUT_SCHEMA} - {"runs"}
+    names = {*SCHEMAS, *DERIVED_SCHEMAS, *WITHOUT_SCHEMA} - {RUNS}
     return [name for name in sorted(names) if DeltaTable.is_deltatable(lake.uri(name))]
 
 

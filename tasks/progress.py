@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from tasks.setbacks import note_stage
+
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
@@ -60,10 +62,13 @@ def plan(stages: Iterable[str], *, last: Mapping[str, float] = _NOTHING) -> None
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Tell that a stage begins, and when it is over."""
+    """Tell that a stage begins, and when it is over; an error that ends it bears its name."""
     _tell(Begun(name))
     try:
         yield
+    except BaseException as error:
+        note_stage(error, name)
+        raise
     finally:
         _tell(Ended(name))
 

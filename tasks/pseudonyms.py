@@ -16,7 +16,7 @@ from tasks.home import make_home
 from tasks.progress import report
 from tasks.redaction import keep_secret
 
-_FILE = "pseudonym.key"
+KEY_FILE = "pseudonym.key"
 
 
 class KeyFileError(RuntimeError):
@@ -36,7 +36,7 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
         return configured.get_secret_value().encode()
     if "://" in home:
         raise ValueError("SEGMENTWERK_PSEUDONYM_KEY is not set; a home on a URI needs it in the environment")
-    file = Path(home) / _FILE
+    file = Path(home) / KEY_FILE
     if not file.exists():
         make_home(file.parent)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

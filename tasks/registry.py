@@ -87,22 +87,31 @@ def open_registry(home: Path | str, *, tracking_uri: str | None = None) -> Regis
     Raises:
         RegistryError: `home` is no local folder and there is no tracking URI, or the registry does not answer.
     """
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    if tracking_uri:
-        registry = Registry(tracking_uri, None)
-    elif "://" in str(home):
-        raise RegistryError(
-            f"home '{home}' is no local folder: set mlflow_tracking_uri to your MLflow server"
-        )
-    else:
-        folder = Path(home).resolve()
-        make_home(folder)
-        registry = Registry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
+    registry = locate_registry(home, tracking_uri=tracking_uri)
+    if not tracking_uri:
+        make_home(Path(home))
     with explaining(registry.tracking_uri):
         check_database(registry.tracking_uri)
         _create_missing(connect(registry), registry)
     return registry
+
+
+def locate_registry(home: Path | str, *, tracking_uri: str | None = None) -> Registry:
+    """Where a shop's registry is, whether it is there or not; parameters as for `open_registry`.
+
+    Raises:
+        RegistryError: `home` is no local folder and there is no tracking URI.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if tracking_uri:
+        return Registry(tracking_uri, None)
+    if "://" in str(home):
+        raise RegistryError(
+            f"home '{home}' is no local folder: set mlflow_tracking_uri to your MLflow server"
+        )
+    folder = Path(home).resolve()
+    return Registry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
 
 
 @explained

@@ -9,10 +9,9 @@ deployment of `prefect.yaml` sends one each 30 s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -89,17 +88,6 @@ class Diagnosis:
                 f"{use.deployment}: {self.orphaned} of {use.limit} slots taken by no run that is at work"
             )
         return tuple(found)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "deployment": self.use.deployment,
-            "limit": self.use.limit,
-            "taken": self.use.taken,
-            "alive": [run.name for run in self.alive],
-            "dead": [run.name for run in self.dead],
-            "orphaned": self.orphaned,
-            "released": self.released,
-        }
 
 
 def diagnose(use: SlotUse, *, now: datetime, silence: timedelta = SILENCE) -> Diagnosis:
@@ -215,17 +203,3 @@ def _correct_count(client: SyncPrefectClient, use: SlotUse) -> None:
         client.release_concurrency_slots([use.limit_name], slots=surplus, occupancy_seconds=1.0)
     elif surplus < 0:
         client.increment_concurrency_slots([use.limit_name], slots=-surplus, mode="concurrency")
-
-
-def describe(found: Sequence[Diagnosis]) -> dict[str, Any]:
-    """What `segmentwerk doctor` prints."""
-    sentences = [sentence for one in found for sentence in one.sentences]
-    healthy = all(one.healthy for one in found)
-    return {
-        "healthy": healthy,
-        "examined": [one.use.deployment for one in found],
-        "found": sentences,
-        "remedy": None if healthy else REMEDY,
-        "released": [one.use.deployment for one in found if one.released],
-        "deployments": [one.to_dict() for one in found],
-    }

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,6 +23,7 @@ os.environ |= {
 }
 
 import pytest
+from moved_registry import move_registry
 
 from models.simulation.shop import Shop, simulate_shop
 from tasks.simulated_shop import write_config, write_delivery, write_truth
@@ -107,13 +106,5 @@ def shop_copy(weekly_shop: ShopFolder, tmp_path: Path) -> ShopFolder:
 def copy_shop(original: ShopFolder, folder: Path) -> ShopFolder:
     """Copy a shop with its lake and registry, so that nothing written to the copy reaches the original."""
     shutil.copytree(original.folder, folder)
-    # MLflow keeps absolute paths.
-    with closing(sqlite3.connect(folder / "var" / "mlflow.db")) as database, database:
-        tables = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
-        for table in tables:
-            for column in [row[1] for row in database.execute(f"pragma table_info('{table}')")]:
-                database.execute(
-                    f'update "{table}" set "{column}" = replace("{column}", ?, ?) where instr("{column}", ?)',
-                    (str(original.folder), str(folder), str(original.folder)),
-                )
+    move_registry(folder / "var", was=original.folder, now=folder)
     return ShopFolder(original.shop, folder, original.summaries)

@@ -63,6 +63,17 @@ class OwnPrefect:
         """The one JSON object that `segmentwerk … --json` prints."""
         return json.loads(self.run("flows", *command, "--json", folder=folder))
 
+    def examine(self, *options: str) -> Any:
+        """What `segmentwerk doctor --json` finds without a configuration, whether anything is wrong or not."""
+        done = subprocess.run(
+            [sys.executable, "-m", "flows", "doctor", "--config", "none.toml", *options, "--json"],
+            cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.stdout, done.stderr
+        found = json.loads(done.stdout)
+        assert done.returncode == int(not found["healthy"]), done.stderr
+        return found
+
     def start_run(self, deployment: str, **parameters: Any) -> str:
         """Start a deployment (`flow/name`); the run's id."""
         flow, _, name = deployment.partition("/")

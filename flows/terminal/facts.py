@@ -29,15 +29,6 @@ def show_facts(result: Mapping[str, Any]) -> None:
             show_text(f"{head}{value}", out, hang=2)
 
 
-def show_doctor(result: Mapping[str, Any]) -> None:
-    """What is wrong with the deployments' slots, and what to do."""
-    show_facts({"examined": ", ".join(result["examined"]), "found": result["found"] or "nothing wrong"})
-    if result["released"]:
-        show_facts({"released": result["released"]})
-    elif result["remedy"]:
-        show_facts({"remedy": f"run `{result['remedy']}`"})
-
-
 def show_exports(result: Mapping[str, Any]) -> None:
     """The files written."""
     out = console()

@@ -26,7 +26,7 @@ def count_taken(prefect: OwnPrefect) -> int:
 
 
 def find_trouble(prefect: OwnPrefect) -> dict[str, Any] | None:
-    told: dict[str, Any] = prefect.tell("doctor", "--silence", "31")
+    told: dict[str, Any] = prefect.examine("--silence", "31")
     return None if told["healthy"] else told
 
 
@@ -37,7 +37,7 @@ def test_a_slot_left_by_a_killed_worker_is_found_and_given_back(tmp_path: Path) 
     write_eager_shop(shop)
     with serve_prefect(home) as prefect:
         assert prefect.tell("deploy")["pool_made"] is True
-        assert prefect.tell("doctor")["healthy"] is True
+        assert prefect.examine()["healthy"] is True
         with work_for(prefect, folder=shop) as worker:
             killed = start_weekly(prefect)
             wait_until_running(prefect, killed)
@@ -50,14 +50,15 @@ def test_a_slot_left_by_a_killed_worker_is_found_and_given_back(tmp_path: Path) 
 
         trouble = wait_for(lambda: find_trouble(prefect))
         name = prefect.read_run(killed)["name"]
-        assert [one for one in trouble["found"] if name in one and one.startswith("weekly: ")]
-        assert trouble["remedy"] == "segmentwerk doctor --release"
+        (wrong,) = (one for one in trouble["findings"] if one["status"] == "wrong")
+        assert wrong["sentence"].startswith(f"weekly: run '{name}' is ")
+        assert wrong["remedy"] == "segmentwerk doctor --release"
         assert count_taken(prefect) == 1
 
-        assert prefect.tell("doctor", "--silence", "31", "--release")["released"] == ["weekly"]
+        assert prefect.examine("--silence", "31", "--release")["released"] == ["weekly"]
         assert prefect.read_run(killed)["state_type"] == "CRASHED"
         assert count_taken(prefect) == 0
-        assert prefect.tell("doctor")["found"] == []
+        assert prefect.examine()["healthy"] is True
 
         # Three runs are late when a worker is there again: they do not pile up, one does the work of all.
         late = [start_weekly(prefect) for _ in range(3)]
@@ -94,7 +95,7 @@ def test_the_slot_of_a_living_run_is_left_to_it(tmp_path: Path) -> None:
         alive = start_weekly(prefect)
         take_up(prefect, alive)
         assert count_taken(prefect) == 1
-        assert prefect.tell("doctor", "--silence", "31", "--release")["released"] == ["weekly"]
+        assert prefect.examine("--silence", "31", "--release")["released"] == ["weekly"]
         assert prefect.read_run(dead)["state_type"] == "CRASHED"
         assert prefect.read_run(alive)["state_type"] == "RUNNING"
         assert count_taken(prefect) == 1

@@ -14,7 +14,8 @@ from test_flows.conftest import Answer, write_orders
 
 COMMANDS = (
     "demo", "init", "check", "ingest", "weekly", "score", "drift", "plan", "measure", "segments", "models",
-    "rollback", "forget", "export", "report", "deploy", "doctor", "ui",
+    "rollback", "forget", "export", "report", "deploy", "doctor", "runs",
+    "ui",
 )  # fmt: skip
 EXPORTS = """
 [[exports]]

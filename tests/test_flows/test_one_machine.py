@@ -39,7 +39,7 @@ def test_the_week_runs_by_a_worker_with_everything_on_postgresql(postgres: Postg
             with work_for(prefect, folder=shop):
                 run = prefect.finish(prefect.start_run("weekly-retrain/weekly", as_of=str(LAST_DAY)))
             assert run["state_type"] == "COMPLETED"
-            assert prefect.tell("doctor")["found"] == []
+            assert prefect.examine()["healthy"] is True
         assert not (home / "prefect.db").exists()
         assert list((home / "concurrency_leases").iterdir())
         assert open_lake(str(shop / "var")).runs()["flow"].to_pylist() == ["weekly-retrain"]

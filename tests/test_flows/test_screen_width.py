@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -110,6 +111,13 @@ def versioned() -> dict[str, Any]:
     return {"versions": [version], "promotions": [row]}
 
 
+def ran() -> dict[str, Any]:
+    return {
+        "flow": LONG, "as_of": "2026-11-15", "finished_at": datetime(2026, 11, 16, 5), "seconds": HUGE,
+        "peak_mib": HUGE, "rows": {"read": HUGE}, "decision": LONG,
+    }  # fmt: skip
+
+
 SHOWN: dict[str, Mapping[str, Any]] = {
     "show_weekly": week(),
     "show_demo": {"simulated": SENTENCE, "weeks": [week()], "truth": SENTENCE},
@@ -123,7 +131,14 @@ SHOWN: dict[str, Mapping[str, Any]] = {
     "show_models": versioned(),
     "show_exports": {"exports": {LONG: ["a.csv"]}, "contacts": {LONG: {"sentence": SENTENCE}}},
     "show_facts": {"decision": "watch", "reasons": [SENTENCE, SENTENCE], "customers": HUGE, LONG: FIGURE},
-    "show_doctor": {"examined": [LONG], "found": [SENTENCE], "released": [], "remedy": "segmentwerk doctor --release"},
+    "show_doctor": {
+        "findings": [
+            {"check": "lake", "status": "wrong", "sentence": SENTENCE, "remedy": LONG},
+            {"check": "prefect", "status": "ok", "sentence": LONG, "remedy": None},
+        ],
+        "released": [LONG],
+    },
+    "show_runs": {"runs": [ran(), ran() | {"seconds": None, "peak_mib": None, "rows": {}, "decision": None}]},
 }  # fmt: skip
 OTHERS = {"show_duration"}
 

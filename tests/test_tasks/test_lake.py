@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow
 import pytest
 
-from tasks.lake import Lake, LakeBusyError, begin_run, open_lake, write_lake
+from tasks.lake import Lake, begin_run, open_lake, write_lake
+from tasks.lake_lock import LakeBusyError
 
 DAY = date(2026, 11, 16)
 

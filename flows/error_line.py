@@ -1,0 +1,58 @@
+"""The one line that says why a command failed, where it stood, and what to do next."""
+
+from __future__ import annotations
+
+from models.masking import mask_text
+from tasks.setbacks import Setback, read_setback
+
+OWN_ROOMS = ("flows", "tasks", "models", "monitoring")
+AGAIN = "run the same command again"
+# Of Python's own errors, those that this house raises with words for people.
+_SPOKEN = (LookupError, ValueError, RuntimeError, NotADirectoryError)
+
+
+def write_error(error: BaseException) -> str:
+    """Why, and what to do: an error of this house says so itself, of any other its kind is told and where to look."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    where = read_setback(error)
+    text = " ".join(str(error).split())
+    if is_own(error):
+        return (text or type(error).__name__) + _add_place(where, text=text)
+    # It may quote what it was given: rows, addresses, a connection with its password.
+    told = f"{type(error).__name__}: {mask_text(text)}" if text else type(error).__name__
+    place = f"{where.stage}: " if where.stage else ""
+    return (
+        f"{place}{told}; {_tell_state(where)}; run again with --debug for the traceback, or look with "
+        "`segmentwerk doctor`"
+    )
+
+
+def is_own(error: BaseException) -> bool:
+    """Whether the message is one of ours, which name the thing and the remedy: by its type, or by who raised it."""
+    if _is_ours(type(error).__module__):
+        return True
+    if type(error) not in _SPOKEN:
+        return False
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and _is_ours(frame.tb_frame.f_globals.get("__name__", ""))
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in OWN_ROOMS
+
+
+def _add_place(where: Setback, *, text: str) -> str:
+    if where.run_id is None:
+        return ""
+    stage = f"in {where.stage}, " if where.stage else ""
+    then = "" if AGAIN in text or where.on_record else f": mend it and {AGAIN}"
+    return f" ({stage}run {where.run_id}; {_tell_state(where)}{then})"
+
+
+def _tell_state(where: Setback) -> str:
+    if where.on_record:
+        return f"the run is on record, and what comes after it is done when you {AGAIN}"
+    return "nothing of this run is visible" if where.run_id else "nothing was written"
