@@ -15,12 +15,14 @@ from tasks.artifacts import publish_artifacts
 from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
 from tasks.durations import start_clock
+from tasks.erasure import finish_erasure
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
 from tasks.notifications import send_notices
 from tasks.promotion import check_population, load_current_champion, settle_promotions
 from tasks.registry import open_registry, require_factors
+from tasks.retention import apply_retention, purge_deleted
 from tasks.retraining import request_retrain, seek_request
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
@@ -38,6 +40,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
     with write_lake(settings.home, engine=settings.engine) as lake:
+        finish_erasure(lake, places=settings.find_places())
         run = begin_run("daily-score", day)
         clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
@@ -75,6 +78,9 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             max_age_days=settings.promotion.max_age_days,
         )
         request = seek_request(lake, run, retraining, drift, every_days=settings.retraining.every_days)
+        retained = apply_retention(
+            lake, settings.retention, as_of=day, timezone=settings.timezone, places=settings.find_places()
+        )
         summary = {
             "as_of": str(day),
             "run_id": run.run_id,
@@ -84,9 +90,11 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             "drift": drift.to_dict(),
             "retraining": {**retraining.to_dict(), "request": request and request.to_dict()},
             "segments": scored.to_dict(),
+            "retention": retained,
             "seconds": clock.seconds,
         }
         lake.commit(run, summary)
+        purge_deleted(lake, run, summary)
     request_retrain(request, home=settings.home, config=config)
     show_lineage(summary, home=settings.home, sources=settings.sources)
     publish_artifacts(summary, currency=settings.currency)
