@@ -110,7 +110,6 @@ def erase_rows(lake: Lake, forgotten: Forgotten) -> dict[str, int]:
     rows = {
         "quarantine": _remove_refused(lake, forgotten.key_hashes),
         "merges": _remove_merges(lake, forgotten.people["customer_id"]),
-        "segment_profiles": _hide_lone_profiles(lake, forgotten.people),
     }
     tables = [
         name
@@ -153,27 +152,6 @@ def _remove_refused(lake: Lake, key_hashes: tuple[str, ...]) -> int:
             f"SELECT * FROM {lake.relation('quarantine')} ANTI JOIN ({theirs}) USING (source, row_hash)"
         )
         lake.overwrite("quarantine", kept.to_arrow_table())
-    return int(row[0]) if row else 0
-
-
-def _hide_lone_profiles(lake: Lake, people: pyarrow.Table) -> int:
-    """Blank what is said of segments that consisted of one of the people alone: their figures are that person's."""
-    if not (lake.has("segment_profiles") and lake.has("segments")):
-        return 0
-    con = lake.engine.con
-    con.register("lone_people", people)
-    segments = lake.relation("segments")
-    lone = f"SELECT DISTINCT as_of, segment_id FROM {segments} SEMI JOIN lone_people USING (customer_id)"
-    profiles = lake.relation("segment_profiles")
-    hidden = f"size = 1 AND profile <> '{{}}' AND (as_of, segment_id) IN (SELECT (as_of, segment_id) FROM ({lone}))"
-    row = con.execute(f"SELECT count(*) FROM {profiles} WHERE {hidden}").fetchone()
-    if row and row[0]:
-        rows = con.execute(
-            f"SELECT * REPLACE (CASE WHEN {hidden} THEN NULL ELSE value END AS value, "
-            f"CASE WHEN {hidden} THEN '{{}}' ELSE profile END AS profile, "
-            f"CASE WHEN {hidden} THEN '' ELSE rule END AS rule) FROM {profiles}"
-        )
-        lake.overwrite("segment_profiles", rows.to_arrow_table())
     return int(row[0]) if row else 0
 
 

@@ -85,8 +85,8 @@ def set_aside_outdated(lake: Lake, staging: Staging, intake: Intake) -> None:
         for source, count in rows:
             intake.by_source[source].filtered += count
             intake.warnings.append(
-                f"sources.{source}: {count:,} row(s) are from before {kept[table]}, the day that {table} are kept from; "
-                "they were left out"
+                f"sources.{source}: {count:,} row(s) are from before {kept[table]}, the day that {table} are kept "
+                "from; they were left out"
             )
         if rows:
             staging.barred[table] = f"{GOOD} AND {old}"

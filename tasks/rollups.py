@@ -54,7 +54,8 @@ def update_rollups(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
     """Bring the rollup tables up to date with the events; where there are none of today's form, build them.
 
     New events are combined with the stored rows of the same key. Customers whose events changed hands are rolled
-    up anew from all their events; rows from before the day that events are kept from stay as they are. Only months that hold a changed row are rewritten.
+    up anew from all their events; rows from before the day that events are kept from stay as they are. Only months
+    that hold a changed row are rewritten.
 
     Args:
         lake: its events hold the changes already.

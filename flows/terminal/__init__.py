@@ -10,6 +10,6 @@ from flows.terminal.weeks import show_demo, show_score, show_segments, show_week
 
 __all__ = [
     "progress", "show_audit", "show_campaign", "show_check", "show_demo", "show_doctor", "show_duration",
-    "show_exports", "show_facts", "show_ingest", "show_models", "show_plan", "show_receipt", "show_score", "show_segments",
-    "show_weekly",
+    "show_exports", "show_facts", "show_ingest", "show_models", "show_plan", "show_receipt", "show_score",
+    "show_segments", "show_weekly",
 ]  # fmt: skip
