@@ -226,10 +226,11 @@ def _scan_rows(
     if not scan.rows:
         return "", 0
     query = f"SELECT count(*) FROM ({scan.rows}) WHERE {match.condition}"
-    row = con.execute(query, match.name_pads(rules.secret)).fetchone()
+    # All of the answer: what was refused is known when the last row has been read.
+    ((count,),) = con.execute(query, match.name_pads(rules.secret)).fetchall()
     if scan.lost and con.execute(f"SELECT 1 FROM ({scan.lost}) LIMIT 1").fetchone():
         raise SourceError(f"{file}: some of its lines are no rows")
-    return scan.rows, int(row[0]) if row else 0
+    return scan.rows, int(count)
 
 
 def _remember_owed(lake: Lake, copies: Sequence[Copy]) -> None:

@@ -14,8 +14,8 @@ from tasks.destinations import Export
 from tasks.export_ledger import describe_export, list_exported, record_export
 from tasks.lake import begin_run, write_lake
 from tasks.places import Places
-from tasks.retention import apply_retention, purge_deleted
 from tasks.reports import list_weeks
+from tasks.retention import apply_retention, purge_deleted
 from tasks.rollups import EventChanges, update_rollups
 
 TODAY = date(2026, 5, 31)
