@@ -82,21 +82,20 @@ class _Match:
 
 def erase_from_exports(lake: Lake, places: Places, forgotten: Forgotten) -> tuple[Copy, ...]:
     """Take people out of every place anything was handed on to, and say what was done where."""
-    found = list_targets(lake, places)
-    weeks = find_weeks(lake, forgotten)
-    copies = tuple(_erase_place(one, places, forgotten, weeks=weeks) for one in found)
-    _remember_owed(lake, copies)
     written: dict[tuple[str, str], list[date]] = {}
     for one in list_exported(lake):
         written.setdefault((one.kind, one.place), []).append(one.written_at.date())
-    dated = (
-        replace(copy, first_written=str(min(days)), last_written=str(max(days)))
-        for copy in copies
-        if (days := written.get((copy.kind, copy.place)))
-    )
-    # What was written before there was a record is told where it is there.
-    undated = (c for c in copies if (c.kind, c.place) not in written and c.state not in (GONE, OWED))
-    return (*dated, *undated)
+    weeks = find_weeks(lake, forgotten)
+    visited = [_erase_place(one, places, forgotten, weeks=weeks) for one in list_targets(lake, places)]
+    # What is not there and never was written to is not missed.
+    copies = [c for c in visited if (c.kind, c.place) in written or c.state not in (GONE, OWED)]
+    _remember_owed(lake, copies)
+    return tuple(_date_copy(copy, written.get((copy.kind, copy.place), [])) for copy in copies)
+
+
+def _date_copy(copy: Copy, days: Sequence[date]) -> Copy:
+    """The same with its days; of what was written before there was a record nobody knows them."""
+    return replace(copy, first_written=str(min(days)), last_written=str(max(days))) if days else copy
 
 
 def settle_exports(lake: Lake, places: Places) -> int:

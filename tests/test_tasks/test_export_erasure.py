@@ -145,6 +145,7 @@ def test_the_receipt_tells_what_is_gone_changed_or_somebodys_own(shop: Path) -> 
             record_export(target, describe_export(export, DAY))
         record_export(target, describe_map(picture, DAY))
         copies = erase_from_exports(target, find_places(shop, lost, changed, never), GONE)
+        assert list_owed(target) == {}
     assert {copy.name: copy.state for copy in copies} == {
         "lost": "not there", "changed": "not readable", "map": "yours to delete",
     }  # fmt: skip
