@@ -39,8 +39,9 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
     """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
+    places = settings.find_places()
     with write_lake(settings.home, engine=settings.engine) as lake:
-        finish_erasure(lake, places=settings.find_places())
+        finish_erasure(lake, places=places)
         run = begin_run("daily-score", day)
         clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
@@ -79,7 +80,7 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
         )
         request = seek_request(lake, run, retraining, drift, every_days=settings.retraining.every_days)
         retained = apply_retention(
-            lake, settings.retention, as_of=day, timezone=settings.timezone, places=settings.find_places()
+            lake, settings.retention, as_of=day, timezone=settings.timezone, places=places
         )
         summary = {
             "as_of": str(day),

@@ -64,8 +64,9 @@ def weekly_retrain(
     """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
+    places = settings.find_places()
     with write_lake(settings.home, engine=settings.engine) as lake:
-        finish_erasure(lake, places=settings.find_places())
+        finish_erasure(lake, places=places)
         run = begin_run("weekly-retrain", day)
         clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
@@ -150,7 +151,7 @@ def weekly_retrain(
                 folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
         retained = apply_retention(
-            lake, settings.retention, as_of=day, timezone=settings.timezone, places=settings.find_places()
+            lake, settings.retention, as_of=day, timezone=settings.timezone, places=places
         )
         summary |= {
             "retention": retained, "reports": {"index": str(report.index)}, "seconds": clock.seconds,

@@ -92,7 +92,8 @@ def list_snapshots(lake: Lake, names: Sequence[str]) -> set[str]:
     """The snapshots of training rows that one of these customers is in."""
     if not lake.has("snapshots"):
         return set()
-    theirs = lake.table("snapshots").filter(ibis._.customer_id.isin(list(names)))
+    people = ibis.memtable({"customer_id": list(names)}, schema={"customer_id": "string"})
+    theirs = lake.table("snapshots").semi_join(people, "customer_id")
     return set(theirs.select("snapshot_id").distinct().to_pyarrow()["snapshot_id"].to_pylist())
 
 

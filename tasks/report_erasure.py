@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ibis import _
+import ibis
 
 from models.masking import mask_text
 from monitoring.pages.layout.withdrawal import withdraw_people
@@ -60,7 +60,7 @@ def find_weeks(lake: Lake, forgotten: Forgotten) -> Weeks:
     if not lake.has("features") or not forgotten.names:
         return Weeks(frozenset())
     days = lake.table("features").select("as_of", "customer_id")
-    theirs = days.filter(_.customer_id.isin(forgotten.names)).select("as_of").distinct()
+    theirs = days.semi_join(ibis.memtable(forgotten.people), "customer_id").select("as_of").distinct()
     found = {str(day) for day in theirs.to_pyarrow()["as_of"].to_pylist()}
     first = days.as_of.min().to_pyarrow().as_py()
     # Of weeks from before the oldest factors that are kept nobody can say.
