@@ -106,10 +106,17 @@ def _replace_values(bounds: np.ndarray, values: np.ndarray, others: np.ndarray) 
 
 
 def _move_split(split: OutlierSplit, *, theirs: pd.DataFrame, others: pd.DataFrame) -> OutlierSplit:
-    moved = {}
-    for factor, bound in (("value", "value_least"), ("recency", "days_most")):
-        name, limit = getattr(split, factor), getattr(split, bound)
-        if name in theirs.columns and len(others):
-            column = (frame[[name]].to_numpy(np.float64) for frame in (theirs, others))
-            moved[bound] = float(_replace_values(np.array([limit]), *column)[0])
-    return replace(split, **moved)
+    return replace(
+        split,
+        value_least=_move_bound(split.value_least, split.value, theirs, others),
+        days_most=_move_bound(split.days_most, split.recency, theirs, others),
+    )
+
+
+def _move_bound(
+    bound: float | None, factor: str | None, theirs: pd.DataFrame, others: pd.DataFrame
+) -> float | None:
+    if bound is None or factor not in theirs.columns or not len(others):
+        return bound
+    values, crowd = (frame[[factor]].to_numpy(np.float64) for frame in (theirs, others))
+    return float(_replace_values(np.array([bound]), values, crowd)[0])

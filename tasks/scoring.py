@@ -102,11 +102,12 @@ def score_customers(
 def hide_single(profiles: pd.DataFrame) -> pd.DataFrame:
     """The profiles without the figures of segments of one: these are a person's, and outlive the person's rows."""
     single = profiles["size"] == 1
+    reasons = [[] if one else told for one, told in zip(single, profiles["reasons"], strict=True)]
     return profiles.assign(
         value=profiles["value"].mask(single),
         profile=profiles["profile"].mask(single, "{}"),
         rule=profiles["rule"].mask(single, ""),
-        reasons=[[] if one else reasons for one, reasons in zip(single, profiles["reasons"], strict=True)],
+        reasons=pd.Series(reasons, index=profiles.index, dtype=object),
     )
 
 

@@ -20,7 +20,7 @@ from tasks.pseudonyms import hash_identity
 DAY = date(2026, 5, 4)
 KEYS = tuple(hash_identity("email", value, secret=RULES.secret) for value in ("ann@x.org", "bea@x.org"))
 GONE = Forgotten(KEYS[:1], ("c_" + KEYS[0][:24], "c_former"))
-LIST = [("Ann@X.org ", "A, Ann", ""), ("bea@x.org", 'B "Bea"', "x\ny"), ("cy@x.org", "", "ä")]
+LIST = [("Ann@X.org ", "A, Ann", None), ("bea@x.org", 'B "Bea"', "x\ny"), ("cy@x.org", None, "ä")]
 
 
 @pytest.fixture
@@ -95,9 +95,8 @@ def test_a_contact_list_loses_the_row_of_the_key_however_it_is_written(shop: Pat
         (copy,) = erase_from_exports(target, places, GONE)
     assert (copy.kind, copy.state, copy.rows, copy.place) == ("contacts", "removed", 1, str(file.resolve()))
     assert copy.first_written == copy.last_written is not None
-    assert file.read_text(encoding="utf-8") == lines.replace('Ann@X.org ,"A, Ann",""\n', "").replace(
-        '"Ann@X.org ","A, Ann",""\n', ""
-    )
+    (theirs,) = (line for line in lines.splitlines(keepends=True) if "Ann" in line)
+    assert file.read_text(encoding="utf-8") == lines.replace(theirs, "")
     assert "Ann" not in file.read_text(encoding="utf-8")
 
 
