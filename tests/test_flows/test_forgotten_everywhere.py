@@ -1,7 +1,10 @@
 """A person with values nobody else has, in everything two weeks leave behind: forgotten, they are nowhere."""
 
+import base64
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,6 +175,22 @@ def planted(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> I
     names = tuple(sorted("c_" + value[:24] for value in hashes.values()))
     yield Planted(folder, names, hashes)
     shutil.rmtree(folder.parent)
+
+
+def test_the_finder_reads_numbers_however_they_are_packed(tmp_path: Path) -> None:
+    number = 7391.83
+    with closing(sqlite3.connect(tmp_path / "database")) as database:
+        database.execute("pragma journal_mode = wal")
+        database.execute("create table amounts (amount real)")
+        database.execute("insert into amounts values (?)", (number,))
+        database.commit()
+        database.execute("pragma wal_checkpoint(truncate)")
+    np.savez_compressed(tmp_path / "arrays.npz", amounts=np.array([[1.0, number]]))
+    packed = base64.b64encode(np.array([number]).tobytes()).decode()
+    (tmp_path / "page.html").write_text(f'<html>{{"dtype":"f8","bdata":"{packed}"}}', encoding="utf-8")
+    pd.DataFrame({"amount": [number] * 9}).to_parquet(tmp_path / "table.parquet", compression="zstd")
+    found = find_texts(tmp_path, {"amount": b"7391.83"})
+    assert [name for name, _what in found] == ["arrays.npz", "database", "page.html", "table.parquet"]
 
 
 def ask(planted: Planted, out: Path | None = None) -> dict[str, Any]:
