@@ -115,15 +115,35 @@ def forget(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Erase a person from every table and its history."""
-    if "=" not in key:
-        raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
+    """Erase a person from every table and its history, and from exports, reports and models."""
     run_flow(
         "forget_customer",
         config,
         None,
         *_hash_key(key, config),
         as_json=as_json,
+        debug=debug,
+        show="show_receipt",
+    )
+
+
+@app.command("subject-access")
+def subject_access(
+    key: Annotated[str, typer.Option("--key", help="An identity key of the person: KIND=VALUE.")],
+    config: Config = DEFAULT_CONFIG,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the answer to this file.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """All that is held about a person, as JSON; changes nothing."""
+    kind, key_hash = _hash_key(key, config)
+    run_view(
+        "describe_subject",
+        config,
+        key_kind=kind,
+        key_hash=key_hash,
+        out=out,
+        as_json=as_json or out is None,
         debug=debug,
         show="show_facts",
     )
@@ -336,6 +356,8 @@ def _hash_key(key: str, config: Path) -> tuple[str, SecretStr]:
     from flows.settings import load_settings
     from tasks.pseudonyms import hash_identity, read_secret
 
+    if "=" not in key:
+        raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
     settings = load_settings(config)
     kind, _, value = key.partition("=")
     secret = read_secret(settings.home, settings.pseudonym_key)

@@ -15,6 +15,7 @@ from tasks.artifacts import publish_artifacts
 from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
 from tasks.durations import start_clock
+from tasks.erasure import finish_erasure
 from tasks.features import compute_features
 from tasks.ingestion import ingest_sources
 from tasks.lake import begin_run, write_lake
@@ -22,6 +23,7 @@ from tasks.maintenance import maintain_lake
 from tasks.notifications import send_notices
 from tasks.promotion import check_population, load_current_champion, settle_promotions
 from tasks.registry import open_registry, require_factors
+from tasks.retention import apply_retention, purge_deleted
 from tasks.retraining import request_retrain, seek_request
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
@@ -38,7 +40,9 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
     """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
+    places = settings.find_places()
     with write_lake(settings.home, engine=settings.engine) as lake:
+        finish_erasure(lake, places=places)
         run = begin_run("daily-score", day)
         clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
@@ -70,6 +74,9 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             )  # fmt: skip
             record_week(lake, drift, scored)
         with clock.stage("maintenance"):
+            retained = apply_retention(
+                lake, settings.retention, as_of=day, timezone=settings.timezone, places=places
+            )
             maintained = maintain_lake(lake)
         retraining = find_retraining(
             drift_decision=drift.decision.decision,
@@ -87,10 +94,12 @@ def daily_score(config: str = "segmentwerk.toml", as_of: date | None = None) -> 
             "drift": drift.to_dict(),
             "retraining": {**retraining.to_dict(), "request": request and request.to_dict()},
             "segments": scored.to_dict(),
+            "retention": retained,
             "maintenance": maintained.to_dict(),
             "seconds": clock.seconds,
         }
         lake.commit(run, summary)
+        purge_deleted(lake, run, summary)
     request_retrain(request, home=settings.home, config=config)
     show_lineage(summary, home=settings.home, sources=settings.sources)
     publish_artifacts(summary, currency=settings.currency)

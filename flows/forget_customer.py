@@ -1,4 +1,4 @@
-"""Erases a person from the lake and its history."""
+"""Erases a person from the lake and its history, and from exports, reports and models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prefect import flow
 from pydantic import SecretStr
 
 from flows.settings import load_settings
-from tasks.erasure import erase_customer
+from tasks.erasure import erase_customer, finish_erasure, request_erasure
 from tasks.lake import ERASING_FLOW, begin_run, write_lake
 from tasks.progress import plan, stage
 
@@ -25,14 +25,15 @@ def forget_customer(key_kind: str, key_hash: SecretStr, config: str = "segmentwe
         config: path of the configuration file.
     """
     settings = load_settings(config)
+    places = settings.find_places()
     with write_lake(settings.home) as lake:
+        finish_erasure(lake, places=places)
         run = begin_run(ERASING_FLOW, settings.last_whole_day(datetime.now(UTC)))
-        plan(("erasing from the tables", "erasing their history"))
-        with stage("erasing from the tables"):
-            receipt = erase_customer(
-                lake, key_kind=key_kind, key_hash=key_hash.get_secret_value(), receipt_id=run.run_id,
-                exported=settings.list_bi_folders(),
-            )  # fmt: skip
+        plan(("finding the person", "erasing copies and tables", "erasing their history"))
+        with stage("finding the person"):
+            request_erasure(lake, run, key_kind=key_kind, key_hash=key_hash.get_secret_value())
+        with stage("erasing copies and tables"):
+            receipt = erase_customer(lake, run, places=places)
             lake.commit(run, receipt.to_dict())
         with stage("erasing their history"):
             lake.purge_history(run, receipt.to_dict())

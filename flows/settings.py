@@ -38,6 +38,7 @@ from models.mapping import Source
 from models.maps import MapMethod
 from models.own_factors import OwnFactor
 from models.promotion import PromotionSettings
+from models.retention import RetentionLimits
 from models.retraining import RetrainingSettings
 from models.schemas import EVENT_KINDS
 from models.training_settings import TrainingSettings
@@ -51,6 +52,7 @@ from monitoring.pages.layout.catalogues import find_locale
 from monitoring.playbook import Play, check_sections
 from tasks.destinations import Export, load_destinations
 from tasks.engines import EngineSettings
+from tasks.places import Places
 from tasks.pseudonyms import read_secret
 from tasks.redaction import keep_environment, keep_secret
 from tasks.staging import ShopRules
@@ -158,6 +160,7 @@ class Settings(BaseSettings):
     retraining: RetrainingSettings = RetrainingSettings()
     measurement: MeasurementSettings = MeasurementSettings()
     holdout: HoldoutSettings = HoldoutSettings()
+    retention: RetentionLimits = RetentionLimits()
     report: ReportSettings = ReportSettings()
     segments: SegmentSettings = SegmentSettings()
     playbook: dict[str, Play] = {}
@@ -238,10 +241,14 @@ class Settings(BaseSettings):
             return placed
         return (BI.model_copy(update={"path": self.exports_folder}), *placed)
 
-    def list_bi_folders(self) -> tuple[Path, ...]:
-        """Every folder there may be tables for BI in, also from before a section said otherwise."""
-        named = (export.path for export in self.list_exports() if export.destination == BI.destination)
-        return tuple(dict.fromkeys((self.exports_folder, *named)))
+    def find_places(self) -> Places:
+        """Where copies of what the lake holds may be, also from before a section said otherwise."""
+        usual = BI.model_copy(update={"path": self.exports_folder})
+        named = [export for export in self.list_exports() if export != usual]
+        return Places(
+            reports=self.reports_folder, language=self.report.language, exports=(usual, *named),
+            tracking_uri=self.mlflow_tracking_uri, rules=self.shop_rules(),
+        )  # fmt: skip
 
     def _place(self, export: Export) -> Export:
         place = export.path if export.uri else Path(self.base) / export.path

@@ -11,6 +11,7 @@ from typing import Any
 
 import ibis
 import pandas as pd
+from pydantic import SecretStr
 
 from flows.settings import ConfigError, Settings
 from models.mapping import names_currency
@@ -28,7 +29,10 @@ from tasks.staging import Staging, prepare_rates, sort_sources
 
 def ingest_now(settings: Settings, *, retry_quarantine: bool = False) -> dict[str, Any]:
     """Take in what the sources have delivered, or what stands in quarantine and is good by now."""
+    from tasks.erasure import finish_erasure
+
     with write_lake(settings.home, engine=settings.engine) as lake:
+        finish_erasure(lake, places=settings.find_places())
         run = begin_run("ingest", settings.last_whole_day(datetime.now(UTC)))
         clock = start_clock(lake, run, stages=("sources", "rollups"))
         rules = settings.shop_rules()
@@ -125,6 +129,7 @@ def read_segments(settings: Settings, *, as_of: date | None) -> dict[str, Any]:
 
 def map_segments(settings: Settings, *, as_of: date | None, method: MapMethod, out: Path) -> dict[str, Any]:
     """The same, and a map of the customers as a page that opens by double-click."""
+    from tasks.export_ledger import describe_map, record_export
     from tasks.registry import open_registry
     from tasks.reporting import write_map
 
@@ -132,7 +137,9 @@ def map_segments(settings: Settings, *, as_of: date | None, method: MapMethod, o
     registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
     day = date.fromisoformat(found["as_of"])
     report(f"drawing the map by {method}")
-    write_map(open_lake(settings.home), registry, as_of=day, method=method, out=out)
+    lake = open_lake(settings.home)
+    record_export(lake, describe_map(out, day))
+    write_map(lake, registry, as_of=day, method=method, out=out)
     return {**found, "map": str(out)}
 
 
@@ -162,6 +169,7 @@ def read_models(settings: Settings) -> dict[str, Any]:
 def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -> dict[str, Any]:
     """Write the exports, or the one of that name."""
     from tasks.contacts import write_contacts
+    from tasks.export_ledger import describe_export, record_export
     from tasks.exports import read_tables, write_export
 
     exports = [export for export in settings.list_exports() if only in (None, export.name)]
@@ -176,6 +184,7 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
     plan(export.name for export in exports)
     for export in exports:
         with stage(export.name):
+            record_export(lake, describe_export(export, day))
             if export.join is None:
                 written[export.name] = write_export(tables, export, as_of=day)
                 continue
@@ -184,6 +193,26 @@ def write_exports(settings: Settings, *, as_of: date | None, only: str | None) -
             )
             written[export.name], contacts[export.name] = [str(found.path)], found.to_dict()
     return {"as_of": str(day), "exports": written, "contacts": contacts}
+
+
+def describe_subject(
+    settings: Settings, *, key_kind: str, key_hash: SecretStr, out: Path | None
+) -> dict[str, Any]:
+    """All that is held about whoever holds a key; written to `out` where that is given. Changes nothing."""
+    from tasks.subject_access import describe_person, write_answer
+
+    answer = describe_person(
+        open_lake(settings.home, engine=settings.engine),
+        key_kind=key_kind, key_hash=key_hash.get_secret_value(),
+        places=settings.find_places(), limits=settings.retention,
+    )  # fmt: skip
+    if out is None:
+        return answer
+    write_answer(answer, out)
+    return {
+        "written": str(out),
+        "rows": {name: len(table["rows"]) for name, table in answer["tables"].items()},
+    }
 
 
 def find_reports(settings: Settings) -> dict[str, Any]:

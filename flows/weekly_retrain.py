@@ -16,6 +16,7 @@ from tasks.artifacts import publish_artifacts
 from tasks.assets import show_lineage
 from tasks.drift import check_sources, record_week, watch_drift
 from tasks.durations import start_clock
+from tasks.erasure import finish_erasure
 from tasks.experiments import add_up_campaigns, measure_campaigns
 from tasks.exports import write_weekly_exports
 from tasks.features import compute_features, compute_history
@@ -36,6 +37,7 @@ from tasks.promotion import (
 )
 from tasks.registry import open_registry, require_factors
 from tasks.reporting import build_reports, show_reports
+from tasks.retention import apply_retention, purge_deleted
 from tasks.rollups import update_rollups
 from tasks.scoring import score_customers
 from tasks.shadow import choose_contender, score_shadow
@@ -64,7 +66,9 @@ def weekly_retrain(
     """
     settings = load_settings(config)
     day = as_of or settings.last_whole_day(datetime.now(UTC))
+    places = settings.find_places()
     with write_lake(settings.home, engine=settings.engine) as lake:
+        finish_erasure(lake, places=places)
         run = begin_run("weekly-retrain", day)
         clock = start_clock(lake, run, stages=STAGES)
         registry = open_registry(settings.home, tracking_uri=settings.mlflow_tracking_uri)
@@ -149,11 +153,16 @@ def weekly_retrain(
                 folder=settings.reports_folder, since=run.started_at,
             )  # fmt: skip
         with clock.stage("maintenance"):
+            retained = apply_retention(
+                lake, settings.retention, as_of=day, timezone=settings.timezone, places=places
+            )
             maintained = maintain_lake(lake)
         summary |= {
-            "reports": {"index": str(report.index)}, "maintenance": maintained.to_dict(), "seconds": clock.seconds,
+            "reports": {"index": str(report.index)}, "retention": retained, "maintenance": maintained.to_dict(),
+            "seconds": clock.seconds,
         }  # fmt: skip
         lake.commit(run, summary)
+        purge_deleted(lake, run, summary)
         settle_promotions(lake, registry)
         show_reports(report)
         undelivered = write_weekly_exports(

@@ -252,6 +252,21 @@ class LifetimeValues(Table):
     value: float = pa.Field(nullable=True, ge=0)
 
 
+class KeptSince(Table):
+    """The first day that a table still has rows of: what lies before it was deleted, and does not come back."""
+
+    table: str
+    since: pa.Date
+
+
+class OwedErasures(Table):
+    """A place that people must still be taken out of: it could not be reached when they were forgotten."""
+
+    name: str
+    kind: str
+    place: str
+
+
 class Runs(Table):
     """A finished run, the version of every table it left, and what it took. Runs from before schema 2 may not say what
     they took, nor by which program they were."""
@@ -290,5 +305,7 @@ DERIVED_SCHEMAS: dict[str, type[Table]] = {
     "holdout": Holdout,
     "lifetime_values": LifetimeValues,
     "quarantine": Quarantine,
+    "kept_since": KeptSince,
+    "owed_erasures": OwedErasures,
     "runs": Runs,
 }

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,11 @@ def hash_key(kind: str, value: str, *, secret: bytes) -> str:
     """HMAC-SHA256 of an identity key, hexadecimal (RFC 2104). The kind is part of the message, so that a phone
     number and a loyalty card with the same digits stay apart."""
     return hmac.new(secret, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def name_customers(key_hashes: Iterable[str]) -> list[str]:
+    """What the customer is called whose oldest key each of these is."""
+    return [CUSTOMER_PREFIX + key_hash[:_ID_DIGITS] for key_hash in key_hashes]
 
 
 def hmac_pads(secret: bytes) -> tuple[bytes, bytes]:

@@ -124,6 +124,18 @@ class Preparation(TransformerMixin, BaseEstimator):
         learnt = self._learnt
         return self._scale(factors) * learnt["weights"] - learnt["mean"]
 
+    def list_values(self, factors: pd.DataFrame) -> np.ndarray:
+        """Customers × `columns`: the values as `low` and `high` bound them, missing ones NaN.
+
+        Raises:
+            ValueError: a factor the preparation uses is missing, no number or infinite.
+        """
+        values = _read_values(factors, self.columns)
+        if "mixed" in self._learnt:
+            values = values.copy()
+            values[:, self._learnt["mixed"]] = _take_angles(values[:, self._learnt["mixed"]])
+        return values
+
     def find_apart(self, factors: pd.DataFrame) -> np.ndarray:
         """Whether each customer is too far from the rest to be in any segment; nobody is, unless outliers are `apart`.
 

@@ -83,6 +83,17 @@ def remove_customers(folder: Path, customers: pyarrow.ChunkedArray) -> int:
     return removed
 
 
+def count_customers(folder: Path, customers: pyarrow.ChunkedArray) -> int:
+    """How many rows of customers the weeks in a folder hold, `latest` left aside."""
+    names = customers.combine_chunks()
+    counted = 0
+    for name in CUSTOMER_TABLES:
+        for file in folder.glob(f"????-??-??/{name}.parquet"):
+            holders = read_table(file, columns=["customer_id"])["customer_id"]
+            counted += pyarrow.compute.sum(pyarrow.compute.is_in(holders, value_set=names)).as_py() or 0
+    return counted
+
+
 def remove_leftovers(folder: Path) -> None:
     """Take away what writers that were killed have left half done, hidden, and with customers in it."""
     week, unique = "????-??-??", "?" * 32

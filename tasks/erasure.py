@@ -1,101 +1,135 @@
-"""Forgetting a person: out of every lake table and its history, and never let in again."""
+"""Forgetting a person: out of every lake table and its history, out of every copy, and never let in again.
+
+It is done in an order in which the person can be found until everything is gone. First the hashed keys join
+`suppressions`, and that is put on record; from them alone follows every name the person has had. Then come the copies
+(exports, reports, models), then the tables, then their history. Whatever dies on the way is finished by the next run,
+which does all of it again for everybody in `suppressions`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow
 import pyarrow.compute
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.bi_files import remove_customers
-from tasks.lake import Lake
+from tasks.export_erasure import Copy, erase_from_exports
+from tasks.forgotten import Forgotten, find_forgotten, find_keys, list_suppressed, select_refused
+from tasks.lake import ERASING_FLOW, Lake, Run
 from tasks.logs import get_logger
+from tasks.model_erasure import erase_from_models, list_snapshots
+from tasks.places import Places
+from tasks.registry import open_registry
+from tasks.report_erasure import erase_from_reports
+
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was erased, without anything that says who it was."""
+    """What was erased, without anything that says who it was.
+
+    Attributes:
+        rows: what went, by table of the lake; `exports`, rows of files; `models`, training points; `reports`, pages.
+        exports: every place that anything had been handed on to by then, and what was done there: copies that
+            others have made of it are not ours to delete.
+    """
 
     receipt_id: str
     erased_at: datetime
-    rows: dict[str, int]
+    rows: Mapping[str, int]
+    exports: tuple[Copy, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"receipt_id": self.receipt_id, "erased_at": self.erased_at.isoformat(), "rows": self.rows}
+        return {
+            "receipt_id": self.receipt_id,
+            "erased_at": self.erased_at.isoformat(),
+            "rows": dict(self.rows),
+            "exports": [asdict(copy) | {"sentence": copy.describe()} for copy in self.exports],
+        }
 
 
-@task(name="forget customer", cache_policy=NO_CACHE, persist_result=False)
-def erase_customer(
-    lake: Lake, *, key_kind: str, key_hash: str, receipt_id: str, exported: Sequence[Path] = ()
-) -> Receipt:
-    """Take whoever holds the identity key out of every table that has customers.
+@task(name="ask for erasure", cache_policy=NO_CACHE, persist_result=False)
+def request_erasure(lake: Lake, run: Run, *, key_kind: str, key_hash: str) -> None:
+    """Put the person's hashed keys among those that are never let in again, and that on record.
 
-    `exported` are folders with tables for BI, which have some too.
-
-    The hashed keys are kept in `suppressions`, so that the next delivery does not bring the person back. What
-    earlier versions of the tables held is removed by `purge_history`, once this run is on record.
+    From here on the person will be forgotten, whatever becomes of this run.
 
     Raises:
         LookupError: nobody known holds the key, and nobody erased did; or so many do that it names nobody.
     """
-    keys = _find_keys(lake, kind=key_kind, key=key_hash)
-    now = datetime.now(UTC).replace(microsecond=0)
-    if keys["shared"].astype(bool).to_numpy()[(keys["key_hash"] == key_hash).to_numpy()].any():
-        raise LookupError(
-            f"this {key_kind} is shared by so many people that it names nobody; give another key of the person"
-        )
-    # A shared key is other people's as well.
-    own = keys.loc[~keys["shared"].astype(bool), ["key_kind", "key_hash"]]
-    own = _add_refused_keys(lake, own, named=(key_kind, key_hash))
-    if own.empty:
-        if key_hash not in list_suppressed(lake):
-            raise LookupError(f"nobody known holds this {key_kind}; check how it is written, and its kind")
-        return Receipt(receipt_id, now, {})
-    people = _find_names(lake, keys["customer_id"].unique().tolist())
-    suppressed = own.assign(erased_at=now)
+    own = find_keys(lake, key_kind=key_kind, key_hash=key_hash)
+    known = list_suppressed(lake)
+    if own.empty and key_hash not in known:
+        raise LookupError(f"nobody known holds this {key_kind}; check how it is written, and its kind")
+    new = own[~own["key_hash"].isin(known)].assign(erased_at=_now())
+    if len(new):
+        lake.append("suppressions", pyarrow.Table.from_pandas(new, preserve_index=False))
+    lake.commit(run, {UNFINISHED: True})
+
+
+@task(name="forget customer", cache_policy=NO_CACHE, persist_result=False)
+def erase_customer(lake: Lake, run: Run, *, places: Places) -> Receipt:
+    """Take everybody in `suppressions` out of every copy and every table that has customers.
+
+    What earlier versions of the tables held is removed by `purge_history`, once this run is on record.
+    """
+    forgotten = find_forgotten(lake)
+    exports = erase_from_exports(lake, places, forgotten)
     rows = {
-        "quarantine": _remove_refused(lake, own["key_hash"].tolist()),
-        "merges": _remove_merges(lake, people),
+        "exports": sum(copy.rows for copy in exports),
+        "reports": erase_from_reports(lake, places, forgotten),
+        "models": _erase_from_models(lake, places, forgotten),
+    }
+    # Last, since it is by the tables that the person is found in all the others.
+    rows |= erase_rows(lake, forgotten)
+    get_logger().info("erased a person from %d tables", sum(1 for count in rows.values() if count))
+    kept = {name: count for name, count in sorted(rows.items()) if count}
+    return Receipt(run.run_id, _now(), kept, exports)
+
+
+def finish_erasure(lake: Lake, *, places: Places) -> None:
+    """Carry out what a run that died had only begun."""
+    for row in lake.runs().to_pylist():
+        if row["flow"] != ERASING_FLOW or UNFINISHED not in json.loads(row["summary"]):
+            continue
+        run = Run(row["run_id"], row["flow"], row["as_of"], row["started_at"])
+        receipt = erase_customer.fn(lake, run, places=places)
+        lake.commit(run, receipt.to_dict())
+        lake.purge_history(run, receipt.to_dict())
+
+
+def erase_rows(lake: Lake, forgotten: Forgotten) -> dict[str, int]:
+    """Take people out of every table of the lake; the rows there were, by table."""
+    rows = {
+        "quarantine": _remove_refused(lake, forgotten.key_hashes),
+        "merges": _remove_merges(lake, forgotten.people["customer_id"]),
     }
     tables = [
         name
         for name in sorted(lake.versions)
         if "customer_id" in lake.schema(name).names and name != "merges"
     ]
-    # Files first: should the run die after them, the person is still known and can be forgotten again.
-    rows |= {"exports": sum(remove_customers(folder, people["customer_id"]) for folder in exported)}
-    rows |= {name: lake.remove_customers(name, people) for name in tables}
-    lake.append("suppressions", pyarrow.Table.from_pandas(suppressed, preserve_index=False))
-    get_logger().info("erased a person from %d tables", sum(1 for count in rows.values() if count))
-    return Receipt(receipt_id, now, {name: count for name, count in sorted(rows.items()) if count})
+    return rows | {name: lake.remove_customers(name, forgotten.people) for name in tables}
 
 
-def _find_names(lake: Lake, customers: list[str]) -> pyarrow.Table:
-    """The customers, and those who turned out to be them: tables of past days know them by these names."""
-    names = set(customers)
-    if lake.has("merges"):
-        merges = lake.table("merges").filter(lambda t: t.change == "merge").to_pandas()
-        while True:
-            found = set(merges.loc[merges["customer_id"].isin(names), "old_customer_id"]) - names
-            if not found:
-                break
-            names |= found
-    return pyarrow.table({"customer_id": pyarrow.array(sorted(names), pyarrow.string())})
+def _erase_from_models(lake: Lake, places: Places, forgotten: Forgotten) -> int:
+    if not list_snapshots(lake, forgotten.names):
+        return 0
+    registry = open_registry(lake.home, tracking_uri=places.tracking_uri)
+    return erase_from_models(registry, lake, forgotten.names)
 
 
-def _remove_merges(lake: Lake, people: pyarrow.Table) -> int:
+def _remove_merges(lake: Lake, names: pyarrow.ChunkedArray) -> int:
     if not lake.has("merges"):
         return 0
     merges = lake.table("merges").to_pyarrow()
-    names = people["customer_id"]
     theirs = pyarrow.compute.or_(
         pyarrow.compute.is_in(merges["customer_id"], value_set=names),
         pyarrow.compute.is_in(merges["old_customer_id"], value_set=names),
@@ -106,16 +140,12 @@ def _remove_merges(lake: Lake, people: pyarrow.Table) -> int:
     return len(merges) - len(kept)
 
 
-def _remove_refused(lake: Lake, key_hashes: list[str]) -> int:
+def _remove_refused(lake: Lake, key_hashes: tuple[str, ...]) -> int:
     """Take the rows out of quarantine that came with one of the keys."""
     if not lake.has("quarantine") or not key_hashes:
         return 0
     con = lake.engine.con
-    con.register("erased_keys", pyarrow.table({"key_hash": pyarrow.array(key_hashes, pyarrow.string())}))
-    theirs = (
-        f"SELECT source, row_hash FROM {lake.relation('quarantine')} q "
-        "WHERE EXISTS (SELECT 1 FROM erased_keys e WHERE contains(q.keys, e.key_hash))"
-    )
+    theirs = select_refused(lake, key_hashes)
     row = con.execute(f"SELECT count(*) FROM ({theirs})").fetchone()
     if row and row[0]:
         kept = con.execute(
@@ -125,38 +155,5 @@ def _remove_refused(lake: Lake, key_hashes: list[str]) -> int:
     return int(row[0]) if row else 0
 
 
-def _add_refused_keys(lake: Lake, own: pd.DataFrame, *, named: tuple[str, str]) -> pd.DataFrame:
-    """The person's keys, with those that stand beside them in quarantine and beside nobody else's."""
-    if not lake.has("quarantine"):
-        return own
-    told = lake.table("quarantine")["keys"].to_pyarrow().to_pylist()
-    rows = [{(key["kind"], key["hash"]) for key in json.loads(keys)} for keys in told if keys]
-    found = set(own.itertuples(index=False, name=None))
-    if any(named in row for row in rows):
-        found.add(named)
-    beside = set().union(*(row for row in rows if row & found)) - found - _list_known_keys(lake)
-    while stray := {key for row in rows if not row <= found | beside for key in row & beside}:
-        beside -= stray
-    return pd.DataFrame(sorted(found | beside), columns=["key_kind", "key_hash"], dtype="str")
-
-
-def _list_known_keys(lake: Lake) -> set[tuple[str, str]]:
-    if not lake.has("identities"):
-        return set()
-    known = lake.table("identities").select("key_kind", "key_hash").to_pandas()
-    return set(known.itertuples(index=False, name=None))
-
-
-def list_suppressed(lake: Lake) -> set[str]:
-    """The hashed keys of people who were erased."""
-    if not lake.has("suppressions"):
-        return set()
-    return set(lake.table("suppressions").key_hash.to_pyarrow().to_pylist())
-
-
-def _find_keys(lake: Lake, *, kind: str, key: str) -> pd.DataFrame:
-    if not lake.has("identities"):
-        return pd.DataFrame(columns=["key_kind", "key_hash", "customer_id", "shared"])
-    known = lake.table("identities")
-    owner = known.filter((known.key_kind == kind) & (known.key_hash == key)).customer_id
-    return known.filter(known.customer_id.isin(owner)).to_pandas()
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.own_factors import OwnFactor, build_families
 from tasks.destinations import Export, load_destinations
+from tasks.export_ledger import describe_export, record_export
 from tasks.holdout import read_holdout
 from tasks.lake import Lake
 from tasks.logs import get_logger
@@ -37,6 +38,7 @@ def write_weekly_exports(
     for export in weekly:
         try:
             tables = tables or read_tables(lake, as_of=as_of, consent_default=consent_default, own=own)
+            record_export(lake, describe_export(export, as_of))
             files = write_export(tables, export, as_of=as_of)
         except Exception as error:  # whatever a disk or a store thinks of
             said = describe_error(error)

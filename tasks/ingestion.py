@@ -23,6 +23,7 @@ from tasks.logs import get_logger
 from tasks.progress import report
 from tasks.quarantine import release_retried, scan_quarantined, store_bad_rows
 from tasks.references import check_references, remember_forgotten, set_aside_forgotten
+from tasks.retention import set_aside_outdated
 from tasks.sources import SchemaBreakError, SourceError
 from tasks.staging import (
     ShopRules,
@@ -192,6 +193,7 @@ def _take_in(
 ) -> None:
     """Judge what is staged, then write it. Sources to `refuse` must keep to their share of bad rows."""
     set_aside_forgotten(lake, staging, intake)
+    set_aside_outdated(lake, staging, intake)
     check_references(lake, intake)
     for source in refuse:
         _refuse_bad_source(staging.con, source, intake.by_source[source.name])

@@ -7,6 +7,8 @@ replaced, `latest` opens as it was, or, if an upload breaks off between its page
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
@@ -97,6 +99,24 @@ def publish_weeks(reports: Path, store: Store, *, again: str = "") -> str:
             "and may be written to, then run `segmentwerk export` again"
         ) from error
     return f"{store.uri}/{LATEST}/{INDEX}"
+
+
+def rewrite_pages(store: Store, rewrite: Callable[[str, str, str], str]) -> int:
+    """Replace every page by what `rewrite` makes of its week, its file's name and its text; how many changed."""
+    changed = 0
+    for file in store.files.find(store.root):
+        week, name = file.split("/")[-2:]
+        if not name.endswith(".html"):
+            continue
+        page = store.files.cat_file(file).decode("utf-8")
+        fresh = rewrite(week, name, page)
+        if fresh != page:
+            with tempfile.TemporaryDirectory() as scratch:
+                local = Path(scratch) / name
+                local.write_text(fresh, encoding="utf-8", newline="\n")
+                _put_file(store, local, file)
+            changed += 1
+    return changed
 
 
 def _upload_site(source: Path, store: Store, name: str) -> None:

@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.rollups import KEYS, Rollups, combine_rollups, end_of_day, roll_up, select_bought
 from tasks.engines import drop_zone, fetch_rows, read_parquet
+from tasks.kept_since import read_kept_since
 from tasks.lake import Lake, use_present_names
 from tasks.logs import get_logger
 
@@ -53,7 +54,8 @@ def update_rollups(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
     """Bring the rollup tables up to date with the events; where there are none of today's form, build them.
 
     New events are combined with the stored rows of the same key. Customers whose events changed hands are rolled
-    up anew from all their events. Only months that hold a changed row are rewritten.
+    up anew from all their events; rows from before the day that events are kept from stay as they are. Only months
+    that hold a changed row are rewritten.
 
     Args:
         lake: its events hold the changes already.
@@ -63,7 +65,7 @@ def update_rollups(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
     if not lake.has("events"):
         return
     if not _are_current(lake) or changes.timezone not in (None, timezone):
-        _build(lake, timezone=timezone)
+        _rebuild(lake, timezone=timezone)
     elif changes.new_files or changes.moved:
         _update(lake, changes, timezone=timezone)
 
@@ -139,6 +141,43 @@ def _are_current(lake: Lake) -> bool:
     )
 
 
+def _rebuild(lake: Lake, *, timezone: str) -> None:
+    """Build the rollups, but for what stands on events that are not kept any more: that stays as it is."""
+    if "events" not in read_kept_since(lake) or not all(lake.has(table) for table in _ROLLUPS.values()):
+        _build(lake, timezone=timezone)
+        return
+    stored = _keep_all(_read_before(lake, _read_stored(lake)))
+    _build(lake, timezone=timezone)
+    for name, table in _ROLLUPS.items():
+        old = _keep(_read_table(lake, table).semi_join(getattr(stored, name), KEYS[name]))
+        kept = _fill_columns(getattr(stored, name), old.schema())
+        parts = [kept, old] if "day" in KEYS[name] else [kept]
+        now = getattr(combine_rollups(*(_alone(lake, name, part) for part in parts)), name)
+        _replace(lake, table, old=old, now=_keep(now), keys=KEYS[name])
+
+
+def _read_before(lake: Lake, rollups: Rollups) -> Rollups:
+    """Those of the rows that stand on events which are not kept any more; none where all events are."""
+    since = read_kept_since(lake).get("events", date.min)
+    return Rollups(**{name: getattr(rollups, name).filter(_.day < ibis.literal(since)) for name in _ROLLUPS})
+
+
+def _alone(lake: Lake, name: str, rows: ibis.Table) -> Rollups:
+    """The rows of one rollup, and none of the others."""
+    others = {other: _read_table(lake, table).limit(0) for other, table in _ROLLUPS.items() if other != name}
+    return Rollups(**others, **{name: rows})
+
+
+def _fill_columns(rows: ibis.Table, schema: ibis.Schema) -> ibis.Table:
+    """The rows with all columns of today: one they were rolled up without is 0, for nothing of it was counted."""
+    missing = {
+        column: ibis.literal(0.0 if kind.is_floating() else None, type=kind)
+        for column, kind in schema.items()
+        if column not in rows.columns
+    }
+    return rows.mutate(**missing).select(list(schema))
+
+
 def _build(lake: Lake, *, timezone: str) -> None:
     events = _read_events(lake)
     first, last = _span(events)
@@ -190,11 +229,42 @@ def _update(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
     old = _keep_all(_select_affected(lake, fresh, moved, everywhere=bool(changes.moved)))
     theirs = {name: getattr(old, name).anti_join(moved, "customer_id") for name in _ROLLUPS}
     now = combine_rollups(fresh, Rollups(**theirs))
+    if changes.moved and "events" in read_kept_since(lake):
+        new = _keep_all(_roll_up(_select_new(lake, changes), timezone=timezone, since=first, until=last))
+        now = _combine_kept(fresh, Rollups(**theirs), _keep_moved(lake, old, moved), new)
     for name, table in _ROLLUPS.items():
         _replace(lake, table, old=getattr(old, name), now=_keep(getattr(now, name)), keys=KEYS[name])
     get_logger().info(
         "rolled up new events from %s to %s and %d customers anew", first, last, len(changes.moved)
     )
+
+
+def _keep_moved(lake: Lake, old: Rollups, moved: ibis.Table) -> Rollups:
+    """Stored rows of customers who moved that their events cannot give again: they stay with the name they had."""
+    theirs = Rollups(**{name: getattr(old, name).semi_join(moved, "customer_id") for name in _ROLLUPS})
+    return _keep_all(_read_before(lake, theirs))
+
+
+def _combine_kept(fresh: Rollups, theirs: Rollups, kept: Rollups, new: Rollups) -> Rollups:
+    """The rollups with the kept rows.
+
+    An order or a visit that began before the events that are kept holds all that has come since: of the fresh rows
+    only what is new is added to it.
+    """
+    spanning = [name for name in _ROLLUPS if "day" not in KEYS[name]]
+    rebuilt = {name: getattr(fresh, name) for name in _ROLLUPS}
+    added = {name: getattr(new, name).limit(0) for name in _ROLLUPS}
+    for name in spanning:
+        rebuilt[name] = rebuilt[name].anti_join(getattr(kept, name), KEYS[name])
+        added[name] = getattr(new, name).semi_join(getattr(kept, name), KEYS[name])
+    return combine_rollups(Rollups(**rebuilt), theirs, kept, Rollups(**added))
+
+
+def _select_new(lake: Lake, changes: EventChanges) -> ibis.Table:
+    events = _read_table(lake, "events", months=[])
+    if changes.new_files:
+        events = read_parquet(lake.analytics, changes.new_files, lake.schema("events"))
+    return events
 
 
 def _select_events(lake: Lake, changes: EventChanges, moved: ibis.Table) -> ibis.Table:

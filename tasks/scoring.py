@@ -85,6 +85,7 @@ def score_customers(
     profiles = profile_segments(
         factors, assignment, value=VALUE_FACTOR, owner_names=owner_names, earlier_names=segmenter.names
     )
+    profiles = hide_single(profiles)
     profiles["lineage"] = [states.get(int(segment), "kept") for segment in profiles["segment_id"]]
     names = profiles.set_index("segment_id")["segment_name"]
     assignment = assignment.assign(segment_name=assignment["segment_id"].map(names))
@@ -96,6 +97,18 @@ def score_customers(
         len(assignment), version, int(assignment["is_outlier"].sum()), dormant,
     )  # fmt: skip
     return Scored(assignment, profiles, version)
+
+
+def hide_single(profiles: pd.DataFrame) -> pd.DataFrame:
+    """The profiles without the figures of segments of one: these are a person's, and outlive the person's rows."""
+    single = profiles["size"] == 1
+    reasons = [[] if one else told for one, told in zip(single, profiles["reasons"], strict=True)]
+    return profiles.assign(
+        value=profiles["value"].mask(single),
+        profile=profiles["profile"].mask(single, "{}"),
+        rule=profiles["rule"].mask(single, ""),
+        reasons=pd.Series(reasons, index=profiles.index, dtype=object),
+    )
 
 
 def store_assignment(lake: Lake, table: str, assignment: pd.DataFrame, *, as_of: date, version: str) -> None:

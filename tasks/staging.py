@@ -95,6 +95,8 @@ class Staging:
     rules: ShopRules
     latest: datetime = field(default_factory=lambda: datetime.now(UTC) + CLOCK_TOLERANCE)
     files: dict[str, list[str]] = field(default_factory=dict)
+    # Conditions, by table, of rows that are not let in.
+    barred: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.con.execute(
@@ -163,7 +165,7 @@ class Staging:
 
     def finish(self) -> None:
         """Give every canonical table a relation `staged_<table>` of its rows with their marks, but for those whose
-        link is in `forgotten_links`."""
+        link is in `forgotten_links`, and those that are `barred`."""
         for table in SCHEMAS:
             # Events are many and stay in their files; the others are few, and are checked against each other.
             kind = "VIEW" if table == "events" else "TABLE"
@@ -179,6 +181,8 @@ class Staging:
                 f" UNION ALL BY NAME SELECT * FROM read_parquet([{files}], union_by_name = true) "
                 "WHERE coalesce(_link, 0) NOT IN (FROM forgotten_links)"
             )
+            if table in self.barred:
+                rows += f" AND NOT ({self.barred[table]})"
         return rows
 
     def remove(self) -> None:

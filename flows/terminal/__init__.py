@@ -2,7 +2,7 @@
 
 from flows.terminal.audit import show_audit
 from flows.terminal.campaigns import show_campaign, show_plan
-from flows.terminal.facts import show_duration, show_exports, show_facts
+from flows.terminal.facts import show_duration, show_exports, show_facts, show_receipt
 from flows.terminal.progress_bar import progress
 from flows.terminal.sources import show_check, show_ingest
 from flows.terminal.upkeep import show_doctor, show_runs
@@ -11,6 +11,6 @@ from flows.terminal.weeks import show_demo, show_score, show_segments, show_week
 
 __all__ = [
     "progress", "show_audit", "show_campaign", "show_check", "show_demo", "show_doctor", "show_duration",
-    "show_exports", "show_facts", "show_ingest", "show_models", "show_plan", "show_runs", "show_score", "show_segments",
-    "show_weekly",
+    "show_exports", "show_facts", "show_ingest", "show_models", "show_plan", "show_receipt", "show_runs", "show_score",
+    "show_segments", "show_weekly",
 ]  # fmt: skip

@@ -29,6 +29,19 @@ def show_facts(result: Mapping[str, Any]) -> None:
             show_text(f"{head}{value}", out, hang=2)
 
 
+def show_receipt(receipt: Mapping[str, Any]) -> None:
+    """What was erased where, and which exports had already left."""
+    rows = [f"{name} {count:,}" for name, count in receipt["rows"].items()]
+    show_facts(
+        {
+            "receipt": receipt["receipt_id"],
+            "erased at": receipt["erased_at"],
+            "rows": ", ".join(rows) or "nothing was left of the person",
+            "exports that had left": [one["sentence"] for one in receipt["exports"]],
+        }
+    )
+
+
 def show_exports(result: Mapping[str, Any]) -> None:
     """The files written."""
     out = console()

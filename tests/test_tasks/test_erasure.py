@@ -1,14 +1,16 @@
 """A forgotten person is gone from the tables, from their history, and stays gone."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow
 import pytest
-from test_ingestion import BOTH, A, B, count, lake, shop, take_in, write_csv
+from test_ingestion import BOTH, RULES, A, B, count, lake, shop, take_in, write_csv
 from test_intake_rules import visit
 
-from tasks.erasure import erase_customer
-from tasks.lake import ERASING_FLOW, begin_run, open_lake, write_lake
+from tasks.erasure import erase_customer, finish_erasure, request_erasure
+from tasks.lake import ERASING_FLOW, Lake, Run, begin_run, open_lake, write_lake
+from tasks.places import Places
 from tasks.pseudonyms import hash_identity
 from tasks.rollups import EventChanges, update_rollups
 
@@ -16,13 +18,23 @@ PERSON = "5,2026-05-01 10:00,purchase,77.123456,planted@example.org,555"
 
 
 def forget(folder: Path, kind: str = "email", value: str = " Planted@Example.org") -> dict[str, int]:
-    key = hash_identity(kind, value, secret=b"secret")
     with write_lake(str(folder / "var")) as lake:
-        receipt = erase_customer.fn(lake, key_kind=kind, key_hash=key, receipt_id="r")
-        run = begin_run("forget-customer", date(2026, 5, 4))
+        run = ask(lake, kind, value)
+        receipt = erase_customer.fn(lake, run, places=find_places(folder))
         lake.commit(run, receipt.to_dict())
         lake.purge_history(run, receipt.to_dict())
-    return receipt.rows
+    return dict(receipt.rows)
+
+
+def ask(lake: Lake, kind: str = "email", value: str = " Planted@Example.org") -> Run:
+    run = begin_run(ERASING_FLOW, date(2026, 5, 4))
+    request_erasure.fn(lake, run, key_kind=kind, key_hash=hash_identity(kind, value, secret=b"secret"))
+    return run
+
+
+def find_places(folder: Path) -> Places:
+    reports = folder / "var" / "reports"
+    return Places(reports=reports, language="en", exports=(), tracking_uri=None, rules=RULES)
 
 
 def test_a_person_is_erased_from_every_table_and_its_history(tmp_path: Path) -> None:
@@ -80,16 +92,50 @@ def test_history_goes_even_if_the_run_that_forgets_dies(tmp_path: Path) -> None:
     write_csv(tmp_path, "1.csv", A, B, PERSON)
     take_in(tmp_path)
     person = lake(tmp_path).table("events").to_pandas().set_index("event_id")["customer_id"]["5"].encode()
-    key = hash_identity("email", "planted@example.org", secret=b"secret")
     with write_lake(str(tmp_path / "var")) as target:
-        receipt = erase_customer.fn(target, key_kind="email", key_hash=key, receipt_id="r")
-        target.commit(begin_run(ERASING_FLOW, date(2026, 5, 4)), receipt.to_dict())
+        run = ask(target)
+        receipt = erase_customer.fn(target, run, places=find_places(tmp_path))
+        target.commit(run, receipt.to_dict())
     files = [file for file in (tmp_path / "var" / "lake").rglob("*") if file.is_file()]
     assert any(person in file.read_bytes() for file in files)
     write_csv(tmp_path, "2.csv", BOTH)
     take_in(tmp_path)
     for file in (tmp_path / "var" / "lake").rglob("*"):
         assert not file.is_file() or person not in file.read_bytes(), file
+
+
+def test_a_run_that_died_after_the_person_asked_is_finished_by_the_next(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", A, B, PERSON)
+    take_in(tmp_path)
+    person = lake(tmp_path).table("events").to_pandas().set_index("event_id")["customer_id"]["5"].encode()
+    with write_lake(str(tmp_path / "var")) as target:
+        ask(target)
+    assert len(lake(tmp_path).table("events").to_pandas()) == 3
+    with write_lake(str(tmp_path / "var")) as target:
+        finish_erasure(target, places=find_places(tmp_path))
+    assert sorted(lake(tmp_path).table("events").to_pandas()["event_id"]) == ["1", "2"]
+    for file in (tmp_path / "var" / "lake").rglob("*"):
+        assert not file.is_file() or person not in file.read_bytes(), file
+    runs = len(lake(tmp_path).runs())
+    with write_lake(str(tmp_path / "var")) as target:
+        finish_erasure(target, places=find_places(tmp_path))
+    assert len(lake(tmp_path).runs()) == runs
+
+
+def test_who_turned_out_to_be_somebody_else_is_not_forgotten_along(tmp_path: Path) -> None:
+    write_csv(tmp_path, "1.csv", PERSON, visit(6, "other@example.org", "777"))
+    take_in(tmp_path)
+    events = lake(tmp_path).table("events").to_pandas().set_index("event_id")["customer_id"]
+    with write_lake(str(tmp_path / "var")) as target:
+        # Once taken for the same; the other's keys are the other's again.
+        row = {"merged_at": datetime(2026, 5, 3, tzinfo=UTC), "old_customer_id": events["6"],
+               "customer_id": events["5"], "change": "merge"}  # fmt: skip
+        types = [("merged_at", pyarrow.timestamp("us", "UTC"))]
+        types += [(name, pyarrow.string()) for name in ("old_customer_id", "customer_id", "change")]
+        target.append("merges", pyarrow.Table.from_pylist([row], schema=pyarrow.schema(types)))
+        target.commit(begin_run("by hand", date(2026, 5, 4)), {})
+    forget(tmp_path)
+    assert list(lake(tmp_path).table("events").to_pandas()["event_id"]) == ["6"]
 
 
 def test_a_shop_without_categories_can_forget(tmp_path: Path) -> None:
