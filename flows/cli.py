@@ -122,7 +122,7 @@ def forget(
         "forget_customer",
         config,
         None,
-        *_hash_key(key, config),
+        prepare=lambda: _hash_key(key, config),
         as_json=as_json,
         debug=debug,
         show="show_facts",
@@ -231,7 +231,7 @@ def report(
         from flows.settings import load_settings
         from tasks.reports import serve_reports
 
-        serve_reports(Path(load_settings(config).home) / "reports", port=port)
+        serve_reports(load_settings(config).reports_folder, port=port)
 
 
 @app.command()

@@ -7,16 +7,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+ROOMS = ("flows", "tasks", "models", "monitoring")
+
 
 def run_flow(
-    module: str, config: Path, as_of: date | None, *arguments: Any, as_json: bool, debug: bool, show: str
+    module: str,
+    config: Path,
+    as_of: date | None,
+    *arguments: Any,
+    prepare: Callable[[], Sequence[Any]] = tuple,
+    as_json: bool,
+    debug: bool,
+    show: str,
 ) -> None:
-    """Run the flow of a module under Prefect, with an embedded server where the user has none."""
+    """Run the flow of a module under Prefect, with an embedded server where the user has none.
+
+    Its arguments are those given and those that `prepare` gives.
+    """
 
     def run() -> dict[str, Any]:
         from importlib import import_module
@@ -24,13 +36,14 @@ def run_flow(
         from flows.prefect_server import import_what_runs_need, start_server
         from tasks.progress import report
 
+        prepared = prepare()
         report("starting Prefect")
         server = start_server()
         import_what_runs_need()
         flow = getattr(import_module(f"flows.{module}"), module)
         server.join()
         parameters = {"config": str(config)} | ({"as_of": as_of} if as_of else {})
-        result: dict[str, Any] = flow(*arguments, **parameters)
+        result: dict[str, Any] = flow(*arguments, *prepared, **parameters)
         return result
 
     run_command(run, config=config, as_json=as_json, debug=debug, show=show)
@@ -88,6 +101,26 @@ def _fail(error: BaseException, *, code: int, debug: bool) -> None:
         raise error
     from flows.terminal.screen import plain
 
-    text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
-    sys.stderr.write(f"error: {plain(text) or type(error).__name__}\n")
+    sys.stderr.write(f"error: {plain(_explain(error))}\n")
     raise SystemExit(code)
+
+
+def _explain(error: BaseException) -> str:
+    """Why it failed, on one line: in the words of this house, or with what to do where these are somebody else's."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    text = " ".join(str(error).split())
+    if text and _is_ours(error):
+        return text
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}; look at the place and its permissions, then run this again"
+    told = f": {text}" if text else ""
+    return f"this was not foreseen{told}; run it again with --debug to see where it happened, and report it"
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this house raised it, whatever its kind."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and str(last.tb_frame.f_globals.get("__name__")).partition(".")[0] in ROOMS

@@ -407,7 +407,8 @@ def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Itera
         lake = open_lake(home, engine=engine)
         shutil.rmtree(lake.scratch, ignore_errors=True)
         lake.scratch.mkdir(parents=True)
-        lake.engine.raw_sql(f"SET temp_directory = '{lake.scratch}'")
+        spill = str(lake.scratch).replace("'", "''")
+        lake.engine.raw_sql(f"SET temp_directory = '{spill}'")
         _undo_unfinished(lake)
         _finish_erasure(lake)
         yield lake

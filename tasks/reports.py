@@ -156,6 +156,17 @@ def serve_reports(folder: Path, *, port: int) -> None:
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
+    def send_head(self) -> Any:
+        """Nothing from outside the folder, whatever dots, links or bytes lead there."""
+        try:
+            place = Path(self.translate_path(self.path)).resolve()
+        except (OSError, ValueError):
+            place = Path()
+        if not place.is_relative_to(Path(self.directory).resolve()):
+            self.send_error(404)
+            return None
+        return super().send_head()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
         """Nothing: every click would be a line in the terminal."""
 
