@@ -113,7 +113,9 @@ def _explain(error: BaseException) -> str:
     if text and _is_ours(error):
         return text
     if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}; look at the place and its permissions, then run this again"
+        return (
+            f"{error.filename}: {error.strerror}; look at the place and its permissions, then run this again"
+        )
     told = f": {text}" if text else ""
     return f"this was not foreseen{told}; run it again with --debug to see where it happened, and report it"
 

@@ -306,7 +306,7 @@ def load_settings(path: Path | str) -> Settings:
         raise ConfigError(f"{file}: not valid TOML: brackets within brackets, too deep to be read") from None
     except ValueError as error:
         raise ConfigError(f"{file}: not valid TOML: {error}; there must be key = value lines") from None
-    base = str(file.resolve().parent)
+    base = os.path.dirname(os.path.realpath(file))
     if "base" in content:  # where the file lies is not for it to say
         raise ConfigError(f"{file}: unknown key 'base'; the keys there are stand in segmentwerk.toml")
     try:
@@ -315,7 +315,7 @@ def load_settings(path: Path | str) -> Settings:
         raise ConfigError(f"{file}: {_describe(error, content)}") from None
     except SettingsError as error:
         raise ConfigError(f"{file}: {_describe_variable(error)}") from None
-    home = settings.home if "://" in settings.home else str((Path(base) / settings.home).resolve())
+    home = settings.home if "://" in settings.home else os.path.realpath(Path(base) / settings.home)
     return settings.model_copy(update={"home": home, "base": base})
 
 
@@ -328,7 +328,9 @@ def _fill_variables(value: Any, *, file: Path) -> Any:
     if not isinstance(value, str):
         return value
     if "\0" in value:
-        raise ConfigError(f"{file}: {value!r} holds the character NUL, which no name and no path can; remove it")
+        raise ConfigError(
+            f"{file}: {value!r} holds the character NUL, which no name and no path can; remove it"
+        )
     return _VARIABLE.sub(lambda match: _look_up(match[1], match[2], text=value, file=file), value)
 
 

@@ -219,7 +219,9 @@ def draft_config(file: Path, config: Path) -> dict[str, Any]:
     if os.path.lexists(config):
         raise ConfigError(f"{config} exists already; name another file with --config")
     if not os.path.isdir(config.parent):
-        raise ConfigError(f"{config}: there is no folder {config.parent}; make it, or name another file with --config")
+        raise ConfigError(
+            f"{config}: there is no folder {config.parent}; make it, or name another file with --config"
+        )
     columns = list_columns(connect_engine().con, str(file))
     try:
         path = file.resolve().relative_to(config.resolve().parent)

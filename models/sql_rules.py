@@ -32,21 +32,24 @@ _PARTS = frozenset(
 # Functions of single values that look beyond their arguments (settings, variables, the catalogue, whoever asks), or
 # that exist to fail. All others whose value is the same for the same arguments are allowed, and the day it is.
 _BEYOND = re.compile(
-    r"current_(?!date|time)\w*|session_user|user|getenv|getvariable|in_search_path|txid_current|version|"
+    r"__\w+|current_(?!date|time)\w*|session_user|user|getenv|getvariable|in_search_path|txid_current|version|"
     r"pg_\w+|has_\w+_privilege|\w+_description|format_pg_type|format_type|map_to_pg_oid|shobj_description|inet_\w+|"
     r"write_log|parse_duckdb_log_message|json_(de)?serialize_\w+|json_execute_\w+|error|sleep\w*|stats|nextval|"
     r"currval|setseed|add_parquet_key|get_block_size|is_histogram_other_bin|vector_type"
 )
-_CLOCKS = frozenset({"current_date", "current_timestamp", "current_time", "get_current_timestamp", "now", "today"})
+_CLOCKS = frozenset(
+    {"current_date", "current_timestamp", "current_time", "get_current_timestamp", "now", "today"}
+)
 _WRITES = (exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Merge, exp.Drop, exp.TruncateTable)
 # Functions of databases that reach files, other servers, other programs or the session itself, or wait.
 _REACHING = {
-    "postgres": r"pg_(read|ls|stat)_\w*(file|dir)\w*|pg_file_\w+|pg_ls_\w+|pg_stat_file|lo_\w+|loread|lowrite|dblink\w*|"
+    "postgres": r"pg_(read|file|ls)_\w+|pg_stat_file|lo_\w+|loread|lowrite|dblink\w*|"
     r"pg_sleep\w*|pg_(terminate|cancel)_backend|pg_(reload|rotate)_\w+|pg_\w*advisory\w*|pg_notify|pg_logical_\w+|"
     r"pg_create_\w+|pg_drop_\w+|pg_switch_wal|pg_promote|pg_backup_\w+|set_config|setval|nextval|(query|table|cursor|"
     r"schema|database)_to_xml\w*|xpath_table|crosstab\w*|file_fdw_\w+",
     "bigquery": r"external_query|external_object_transform|obj\.\w+|session_user|keys\.\w+",
-    "snowflake": r"system\$\w+|get_presigned_url|get_stage_location|build_\w+_file_url|infer_schema|result_scan|directory",
+    "snowflake": r"system\$\w+|get_presigned_url|get_stage_location|build_\w+_file_url|infer_schema|result_scan|"
+    r"directory",
     "databricks": r"reflect|try_reflect|java_method|read_files|read_kafka|read_kinesis|read_pubsub|http_request|"
     r"remote_query|secret|try_secret|ai_\w+|list_secrets|cloud_files_state",
 }
@@ -86,20 +89,31 @@ def check_expression(sql: str) -> str:
     Raises:
         ValueError: it is not, or it does.
     """
+    tree = parse_expression(sql)
     try:
-        written = parse_expression(sql).sql(dialect="duckdb", comments=False)
-        (answer,) = _engine().cursor().execute("SELECT json_serialize_sql(?)", [f"SELECT {written}"]).fetchone()  # type: ignore[misc]
-        told = json.loads(answer)
+        written = tree.sql(dialect="duckdb", comments=False)
+        told = _read_as_engine(written)
     except (duckdb.Error, RecursionError):
         raise ValueError(f"is not a SQL expression; {EXPRESSIONS}") from None
     if told["error"]:
         raise ValueError(f"is not a SQL expression ({told['error_message']}); {EXPRESSIONS}")
+    names = {name.name.lower() for name in tree.find_all(exp.Identifier)} | _CLOCKS
     for part in _list_parts(told["statements"][0]["node"]["select_list"]):
         if part["class"] not in _PARTS:
             raise ValueError(f"holds a {part['class'].lower()}; {EXPRESSIONS}")
         if part["class"] == "FUNCTION" and part["function_name"].lower() not in _list_functions():
             raise ValueError(f"calls {part['function_name']}(), which is not among them; {EXPRESSIONS}")
+        # A word such as session_user is a column to one parser and a function to the other.
+        if part["class"] == "COLUMN_REF" and part["column_names"][0].lower() not in names:
+            raise ValueError(f"calls {part['column_names'][0]}, which is not among them; {EXPRESSIONS}")
     return sql
+
+
+def _read_as_engine(expression: str) -> dict[str, Any]:
+    query = "SELECT json_serialize_sql(?)"
+    row = _engine().cursor().execute(query, [f"SELECT {expression}"]).fetchone()
+    told: dict[str, Any] = json.loads(row[0] if row else "{}")
+    return told
 
 
 def _list_parts(node: Any) -> Iterator[dict[str, Any]]:
@@ -116,16 +130,19 @@ def _list_parts(node: Any) -> Iterator[dict[str, Any]]:
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     """A parser; it never runs what it parses, and could reach nothing if it did."""
-    return duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true", "threads": "1"})
+    return duckdb.connect(
+        config={"enable_external_access": "false", "lock_configuration": "true", "threads": "1"}
+    )
 
 
 @cache
 def _list_functions() -> frozenset[str]:
     """What the engine calls scalar functions of a value that depends on their arguments alone, less a few."""
-    rows = _engine().cursor().execute(
-        "SELECT function_name FROM duckdb_functions() GROUP BY function_name HAVING bool_and("
-        "function_type = 'macro' OR (function_type = 'scalar' AND coalesce(stability, '') = 'CONSISTENT'))"
+    query = (
+        "SELECT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'macro') "
+        "GROUP BY function_name HAVING bool_and(coalesce(stability, 'CONSISTENT') = 'CONSISTENT')"
     )
+    rows = _engine().cursor().execute(query)
     names = {name.lower() for (name,) in rows.fetchall()}
     return frozenset(name for name in names if not _BEYOND.fullmatch(name)) | _CLOCKS
 

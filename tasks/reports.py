@@ -159,10 +159,10 @@ class _QuietHandler(SimpleHTTPRequestHandler):
     def send_head(self) -> Any:
         """Nothing from outside the folder, whatever dots, links or bytes lead there."""
         try:
-            place = Path(self.translate_path(self.path)).resolve()
-        except (OSError, ValueError):
+            place = Path(os.path.realpath(self.translate_path(self.path)))
+        except ValueError:  # a byte that no path can have
             place = Path()
-        if not place.is_relative_to(Path(self.directory).resolve()):
+        if not place.is_relative_to(os.path.realpath(self.directory)):
             self.send_error(404)
             return None
         return super().send_head()

@@ -174,7 +174,9 @@ class Staging:
                     f'sources.{source.name}.{place} = "{expression}": {first_line(own)} (in {file}); '
                     "change the expression, or see docs/ingestion.md for what one may hold"
                 )
-        return SourceError(f"sources.{source.name}: cannot read {file}: {first_line(error)}; deliver it again")
+        return SourceError(
+            f"sources.{source.name}: cannot read {file}: {first_line(error)}; deliver it again"
+        )
 
     def finish(self) -> None:
         """Give every canonical table a relation `staged_<table>` of its rows with their marks, but for those whose

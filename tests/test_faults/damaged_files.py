@@ -15,23 +15,26 @@ from hypothesis import strategies as st
 
 FIELDS = ("id", "ts", "kind", "amount", "quantity", "category", "mail")
 HOSTILE = (
-    "", " ", "\0", "'", '"', '""', "''; drop table events; --", '"); copy (select 1) to \'/tmp/x\'; --', "$ipad",
-    "${HOME}", "%s%n", "{0}", "\u202eabc", "مرحبا", "👩‍👩‍👧", "\ufeff", "\u200b", "a\nb", "a\r\nb", "a\tb", "a;b|c",
-    "=1+1", "-", "NULL", "null", "nan", "true", "\\N", "\\", "#", "x" * 5_000, "ada@example.org", "+49 30 1234567",
-    "<script>", "../../etc/passwd", "\x1b[31m", "ß", "İ", "\U0010ffff",
+    "", " ", "\0", "'", '"', '""', "''; drop table events; --", '"); copy (select 1) to \'/tmp/x\'; --',
+    "$ipad", "${HOME}", "%s%n", "{0}", "\u202eabc", "مرحبا", "👩‍👩‍👧", "\ufeff", "\u200b", "a\nb", "a\r\nb",
+    "a\tb", "a;b|c", "=1+1", "-", "NULL", "null", "nan", "true", "\\N", "\\", "#", "x" * 5_000,
+    "ada@example.org", "+49 30 1234567", "<script>", "../../etc/passwd", "\x1b[31m", "ß", "İ", "\U0010ffff",
 )  # fmt: skip
 TIMES = (
-    "2026-05-01 10:00", "2026-05-01T10:00:00Z", "2026-05-01", "0000-00-00", "2026-02-30", "1970-01-01", "1969-12-31",
-    "2099-01-01", "infinity", "-infinity", "epoch", "today", "now", "1777629600", "1777629600000", "1e308", "24:00",
-    "12/31/2025", "31.12.2025", "2026-05-01T10:00:00+99:00", "2026-05-01 10:00:00 Europe/Berlin", "2026-W18-5",
-    "294247-01-10 04:00:54.775807+00", "290309-12-22 (BC) 00:00:00+00", "2026-05-01 25:61:61", "５月", "10:00",
+    "2026-05-01 10:00", "2026-05-01T10:00:00Z", "2026-05-01", "0000-00-00", "2026-02-30", "1970-01-01",
+    "1969-12-31", "2099-01-01", "infinity", "-infinity", "epoch", "today", "now", "1777629600",
+    "1777629600000", "1e308", "24:00", "12/31/2025", "31.12.2025", "2026-05-01T10:00:00+99:00",
+    "2026-05-01 10:00:00 Europe/Berlin", "2026-W18-5", "294247-01-10 04:00:54.775807+00",
+    "290309-12-22 (BC) 00:00:00+00", "2026-05-01 25:61:61", "５月", "10:00",
 )  # fmt: skip
 NUMBERS = (
-    "10", "0", "-0.0", "-1", "1e3", "1e400", "nan", "inf", "-Infinity", "9" * 400, "1.0.0", "1,5", "1.234,50", "0x10",
-    "1_000", "１２", "€5", "5 %", "(5)", "1e-400", "--5", "+5", "5.", ".5", "9223372036854775808",
+    "10", "0", "-0.0", "-1", "1e3", "1e400", "nan", "inf", "-Infinity", "9" * 400, "1.0.0", "1,5",
+    "1.234,50", "0x10", "1_000", "１２", "€5", "5 %", "(5)", "1e-400", "--5", "+5", "5.", ".5",
+    "9223372036854775808",
 )  # fmt: skip
 JSON_VALUES: tuple[Any, ...] = (
-    None, True, 0, -1, 1.5, 1e308, 10**30, "", [], {}, [1, "a", None], {"a": {"b": [{}]}}, [[[[[]]]]], {"": 1}, {"a.b": 1},
+    None, True, 0, -1, 1.5, 1e308, 10**30, "", [], {}, [1, "a", None], {"a": {"b": [{}]}}, [[[[[]]]]],
+    {"": 1}, {"a.b": 1},
 )  # fmt: skip
 
 texts = st.sampled_from(HOSTILE) | st.text(max_size=12)
@@ -63,7 +66,11 @@ def _csv_cell(text: str) -> str:
 def csv_texts(draw: st.DrawFn) -> bytes:
     """A CSV: with another delimiter, ragged rows, quotes left open, a header that repeats or lacks names."""
     header = list(FIELDS)
-    change = draw(st.sampled_from(("", "", "", "", "twice", "lacks", "odd", "more", "shuffled", "empty", "none", "case")))
+    change = draw(
+        st.sampled_from(
+            ("", "", "", "", "twice", "lacks", "odd", "more", "shuffled", "empty", "none", "case")
+        )
+    )
     if change == "twice":
         header[4] = draw(st.sampled_from(("id", "ID", "amount")))
     elif change == "lacks":
@@ -101,12 +108,18 @@ def json_texts(draw: st.DrawFn) -> bytes:
         line = json.dumps(thing, ensure_ascii=draw(st.booleans()))
         if draw(st.integers(0, 5)) == 0:
             line = draw(
-                st.sampled_from(("{", "[]", "7", "null", '"text"', "{}", "NaN", "{'id': 1}", '{"id": 1,}', "[" * 300))
+                st.sampled_from(
+                    ("{", "[]", "7", "null", '"text"', "{}", "NaN", "{'id': 1}", '{"id": 1,}', "[" * 300)
+                )
                 | st.integers(1, 400).map(lambda depth: '{"a":' * depth + "1" + "}" * depth)
                 | st.just('{"id": "1", "ID": "2", "id": "3"}')
             )
         lines.append(line)
-    return draw(st.sampled_from(("\n", "\n", "\r\n", " \n\n"))).join([*lines, ""]).encode("utf-8", "surrogatepass")
+    return (
+        draw(st.sampled_from(("\n", "\n", "\r\n", " \n\n")))
+        .join([*lines, ""])
+        .encode("utf-8", "surrogatepass")
+    )
 
 
 @st.composite
@@ -130,14 +143,17 @@ def parquet_files(draw: st.DrawFn) -> bytes:
     )
     found = draw(rows)
     columns: dict[str, Any] = {
-        name: pa.array([row[name].encode("utf-8", "replace").decode() for row in found], pa.string()) for name in FIELDS
+        name: pa.array([row[name].encode("utf-8", "replace").decode() for row in found], pa.string())
+        for name in FIELDS
     }
     for name in draw(st.lists(st.sampled_from((*FIELDS, "extra", "_row", "")), max_size=3)):
         columns[name] = draw(st.sampled_from(kinds))(len(found))
     for name in draw(st.lists(st.sampled_from(FIELDS), max_size=1)):
         columns.pop(name, None)
     out = io.BytesIO()
-    pa.parquet.write_table(pa.table(columns), out, compression=draw(st.sampled_from(("NONE", "SNAPPY", "ZSTD"))))
+    pa.parquet.write_table(
+        pa.table(columns), out, compression=draw(st.sampled_from(("NONE", "SNAPPY", "ZSTD")))
+    )
     return out.getvalue()
 
 
@@ -145,7 +161,9 @@ def _hurt(content: bytes, kind: str, place: float, amount: int) -> bytes:
     """One injury at a place, told as a share of the whole."""
     at = int(place * len(content))
     injuries: dict[str, Callable[[], bytes]] = {
-        "flip": lambda: content[:at] + bytes(b ^ (amount % 255 + 1) for b in content[at : at + 1]) + content[at + 1 :],
+        "flip": lambda: (
+            content[:at] + bytes(b ^ (amount % 255 + 1) for b in content[at : at + 1]) + content[at + 1 :]
+        ),
         "cut": lambda: content[:at],
         "behead": lambda: content[at:],
         "lose": lambda: content[:at] + content[at + amount :],
@@ -163,11 +181,11 @@ def _hurt(content: bytes, kind: str, place: float, amount: int) -> bytes:
     return injuries[kind]()
 
 
-INJURIES = ("flip", "cut", "behead", "lose", "repeat", "nul", "latin", "quote", "newline", "mark", "utf16", "utf32",
-            "huge", "tail")  # fmt: skip
-injuries = st.lists(
-    st.tuples(st.sampled_from(INJURIES), st.floats(0, 1), st.integers(0, 300)), max_size=2
-)
+INJURIES = (
+    "flip", "cut", "behead", "lose", "repeat", "nul", "latin", "quote", "newline", "mark", "utf16", "utf32",
+    "huge", "tail",
+)  # fmt: skip
+injuries = st.lists(st.tuples(st.sampled_from(INJURIES), st.floats(0, 1), st.integers(0, 300)), max_size=2)
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda content: content,
     ".gz": lambda content: gzip.compress(content, mtime=0),
@@ -187,7 +205,11 @@ def damaged_files(draw: st.DrawFn) -> Damaged:
     )  # fmt: skip
     named = {"rubbish": draw(st.sampled_from(("csv", "jsonl", "parquet")))}.get(kind, kind)
     if draw(st.integers(0, 11)) == 0:
-        named = draw(st.sampled_from(("csv", "jsonl", "parquet", "tsv", "txt", "ndjson", "pq", "CSV", "xlsx", "zip", "")))
+        named = draw(
+            st.sampled_from(
+                ("csv", "jsonl", "parquet", "tsv", "txt", "ndjson", "pq", "CSV", "xlsx", "zip", "")
+            )
+        )
     packed = draw(st.sampled_from(("", "", "", ".gz", ".zst"))) if named in ("csv", "jsonl") else ""
     for injury in draw(injuries):
         content = _hurt(content, *injury)

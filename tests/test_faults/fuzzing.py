@@ -38,7 +38,7 @@ COUNTS = ("accepted", "duplicates", "quarantined", "filtered")
 FOREIGN = re.compile(
     r"Traceback|\bArrow[A-Z]\w*|\b[A-Z]\w+(Error|Exception)\b|\b[A-Z][a-z]+( [A-Z][a-z]+)* Error:|Errno|LINE \d+:|"
     r"0x[0-9a-f]{6}|<class|<function| object at |pydantic|errors\.pydantic|"
-    r"\b(raw|filled|numbered|linked)_rows\b|\bsource_links\b|struct_pack|json_transform|\bread_(csv|parquet)\(.*columns ="
+    r"\b(raw|filled|numbered|linked)_rows\b|\bsource_links\b|struct_pack|json_transform|\bread_csv\(.*columns ="
 )
 # What a person can do: an imperative, what is allowed, or what there is instead.
 REMEDY = re.compile(

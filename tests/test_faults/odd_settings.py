@@ -39,7 +39,7 @@ BASE: dict[str, Any] = {
             "trials": "count(*)", "meaning": "orders at the weekend", "unit": "share", "missing": 0.0,
         }],
     },
-    "training": {"algorithms": ["kmeans"], "segments_min": 4, "segments_max": 7, "trials": 40, "bootstraps": 50, "seed": 0},
+    "training": {"algorithms": ["kmeans"], "segments_min": 4, "segments_max": 7, "trials": 40, "seed": 0},
     "promotion": {"min_gain": 0.01, "wins_needed": 2, "approval": "automatic"},
     "drift": {"thresholds": "calibrated", "watch_at": 2.0, "retrain_at": 4.0},
     "retraining": {"every_days": 7},
@@ -62,27 +62,46 @@ BASE: dict[str, Any] = {
     "notifications": [{"block": "slack-webhook/marketing", "on": ["promote"]}],
 }  # fmt: skip
 ODD: tuple[Any, ...] = (
-    "", " ", "x", "\n", "\0", "\u202e", "🎉", "x" * 3_000, "'", '"', "$ipad", "${NOT_SET_ANYWHERE}", "${HOME:-", "../..",
-    "/", "/dev/null", "/proc/self/mem", "~", "s3://", "file:///etc/passwd", "ftp://nowhere.invalid/x", "in/a.csv", "in",
-    "**/*", "[", "con", "*", 0, -1, 1, 2**31, 2**63 - 1, 0.0, -0.5, 1e308, math.inf, math.nan, True, False, [], {}, [[]],
-    [""], [0], {"a": 1}, {"": ""}, [{}], date(1, 1, 1), date(9999, 12, 31), "2027-03-01", "0", "1e400", "nan", "UTC", "utc",
-    "EUR", "eur", "localtime", "\x7f",
+    "", " ", "x", "\n", "\0", "\u202e", "🎉", "x" * 3_000, "'", '"', "$ipad", "${NOT_SET_ANYWHERE}",
+    "${HOME:-", "../..", "/", "/dev/null", "/proc/self/mem", "~", "s3://", "file:///etc/passwd",
+    "ftp://nowhere.invalid/x", "in/a.csv", "in", "**/*", "[", "con", "*", 0, -1, 1, 2**31, 2**63 - 1, 0.0,
+    -0.5, 1e308, math.inf, math.nan, True, False, [], {}, [[]], [""], [0], {"a": 1}, {"": ""}, [{}],
+    date(1, 1, 1), date(9999, 12, 31), "2027-03-01", "0", "1e400", "nan", "UTC", "utc", "EUR", "eur",
+    "localtime", "\x7f",
 )  # fmt: skip
 # Nothing of these may be run, whatever place they stand in.
 SQL = (
-    "1; drop table events", "(select 1)", "amount from raw_rows", "*", "((", "--", "/*", "''", "id id", "id, ts", "$latest",
-    "?", "$1", "read_text('/etc/passwd')", "getenv('HOME')", "current_setting('home_directory')", "query('select 1')",
-    "sum(amount)", "row_number() over ()", "amount::integer[]", "no_such_column", "no_such_function(id)", "id + ts",
-    "lower(1, 2, 3)", "try_cast(id as geometry)", "regexp_matches(id, '(')", "strptime(ts, '%')", "error('no')", "nan",
+    "1; drop table events", "(select 1)", "amount from raw_rows", "*", "((", "--", "/*", "''", "id id",
+    "id, ts", "$latest", "?", "$1", "read_text('/etc/passwd')", "getenv('HOME')",
+    "current_setting('home_directory')", "query('select 1')", "sum(amount)", "row_number() over ()",
+    "amount::integer[]", "no_such_column", "no_such_function(id)", "id + ts", "lower(1, 2, 3)",
+    "try_cast(id as geometry)", "regexp_matches(id, '(')", "strptime(ts, '%')", "error('no')", "nan",
     "count(*)", "unnest([1, 2])", "id[1:", "(" * 60 + "id" + ")" * 60, "(" * 3_000 + "id" + ")" * 3_000,
-    "1" + " + 1" * 3_000, "id collate nocase", "x -> x", "list_transform([id], x -> x || ts)[1]", "{'a': id}.a", "columns('.*')",
-    "case when", "cast(id as)", "interval '1' day", "date '2026-13-45'", "exists (from events)", "id in (from events)",
+    "1" + " + 1" * 3_000, "id collate nocase", "x -> x", "list_transform([id], x -> x || ts)[1]",
+    "{'a': id}.a", "columns('.*')", "case when", "cast(id as)", "interval '1' day", "date '2026-13-45'",
+    "exists (from events)", "id in (from events)",
 )  # fmt: skip
-NAMES = ("x", "name", "path", "NAME", "", "a.b", "table", "base", "sources", "model_config", "__class__", "query", "🎉", "-")
+NAMES = (
+    "x",
+    "name",
+    "path",
+    "NAME",
+    "",
+    "a.b",
+    "table",
+    "base",
+    "sources",
+    "model_config",
+    "__class__",
+    "query",
+    "🎉",
+    "-",
+)
 VARIABLES = (
-    "CURRENCY", "TIMEZONE", "HOME", "SOURCES", "TRAINING", "TRAINING__SEGMENTS_MAX", "TRAINING__NONE", "REPORT__LANGUAGE",
-    "MEASUREMENT__ALPHA", "BASE", "EXTRA_KINDS", "CAMPAIGNS", "ENGINE__THREADS", "PLAYBOOK", "CAMPAIGNS_FILE", "SEGMENTS__NAMES",
-    "NOTHING", "_", "FEATURES__FACTORS", "SOURCES__0__NAME", "PSEUDONYM_KEY", "HOLDOUT__SHARE",
+    "CURRENCY", "TIMEZONE", "HOME", "SOURCES", "TRAINING", "TRAINING__SEGMENTS_MAX", "TRAINING__NONE",
+    "REPORT__LANGUAGE", "MEASUREMENT__ALPHA", "BASE", "EXTRA_KINDS", "CAMPAIGNS", "ENGINE__THREADS",
+    "PLAYBOOK", "CAMPAIGNS_FILE", "SEGMENTS__NAMES", "NOTHING", "_", "FEATURES__FACTORS", "SOURCES__0__NAME",
+    "PSEUDONYM_KEY", "HOLDOUT__SHARE",
 )  # fmt: skip
 odd_values = st.sampled_from(ODD) | st.sampled_from(SQL) | st.text(max_size=8) | st.integers() | st.floats()
 
@@ -90,7 +109,9 @@ odd_values = st.sampled_from(ODD) | st.sampled_from(SQL) | st.text(max_size=8) |
 def write_toml(value: Any) -> str:
     """A value in TOML; a table inline."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{quote_toml(str(key))} = {write_toml(one)}" for key, one in value.items()) + "}"
+        return (
+            "{" + ", ".join(f"{quote_toml(str(key))} = {write_toml(one)}" for key, one in value.items()) + "}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(write_toml, value)) + "]"
     if isinstance(value, bool):
@@ -122,13 +143,15 @@ def find(config: Any, way: tuple[Any, ...]) -> Any:
 
 PLACES = tuple(list_places(BASE))
 SQL_PLACES = tuple(
-    way for way in PLACES if {"columns", "keys"} & set(way[2:-1]) or way[-1] in ("where", "rule", "expression", "trials")
+    way
+    for way in PLACES
+    if {"columns", "keys"} & set(way[2:-1]) or way[-1] in ("where", "rule", "expression", "trials")
 )
 
 
 @st.composite
 def odd_configs(draw: st.DrawFn) -> str:
-    """The text of a configuration: values replaced, removed, repeated and renamed; then, rarely, the text itself cut."""
+    """The text of a configuration: values replaced, removed, repeated or renamed, and now and then the text cut."""
     config = copy.deepcopy(BASE)
     for _ in range(draw(st.integers(1, 2))):
         way = draw(st.sampled_from(PLACES) | st.sampled_from(SQL_PLACES))
@@ -140,13 +163,17 @@ def odd_configs(draw: st.DrawFn) -> str:
     text = write_config(config)
     if draw(st.integers(0, 9)) == 0:
         at = draw(st.integers(0, len(text)))
-        text = text[:at] + draw(st.sampled_from(("", "]", '"', "=", "\n[x", "[[sources]]\n", "\ufeff", "[" * 2_000, "1" * 5_000)))
+        text = text[:at] + draw(
+            st.sampled_from(("", "]", '"', "=", "\n[x", "[[sources]]\n", "\ufeff", "[" * 2_000, "1" * 5_000))
+        )
         text += draw(st.sampled_from(("", text[at:], "\n" + text)))
     return text
 
 
 def _spoil(draw: st.DrawFn, holder: Any, key: Any, *, in_sql: bool) -> None:
-    kind = draw(st.sampled_from(("replace", "replace", "replace", "remove", "repeat", "rename", "add", "wrap")))
+    kind = draw(
+        st.sampled_from(("replace", "replace", "replace", "remove", "repeat", "rename", "add", "wrap"))
+    )
     if kind == "remove":
         del holder[key]
     elif kind == "repeat" and isinstance(holder, list):
@@ -163,6 +190,24 @@ def _spoil(draw: st.DrawFn, holder: Any, key: Any, *, in_sql: bool) -> None:
 
 odd_variables = st.dictionaries(
     st.sampled_from(VARIABLES).map(lambda name: f"SEGMENTWERK_{name}"),
-    st.sampled_from(("", "x", "{", "[]", "{}", "null", "7", "-1", "nan", "USD", "de", "UTC", "\u202e", '{"1": "a"}', "x" * 999)),
+    st.sampled_from(
+        (
+            "",
+            "x",
+            "{",
+            "[]",
+            "{}",
+            "null",
+            "7",
+            "-1",
+            "nan",
+            "USD",
+            "de",
+            "UTC",
+            "\u202e",
+            '{"1": "a"}',
+            "x" * 999,
+        )
+    ),
     max_size=2,
 )

@@ -28,14 +28,21 @@ STARTING: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # A server that runs until it is interrupted, and a traceback on request.
 LEFT_OUT = ("--serve", "--debug")
-WORDS = ("", " ", "x", "spring", "warehouse", "nobody", "--", "-", "-1", "0", "1", "99999999999999999999", "1e9", "nan", "🎉",
-         "\u202e", "a\nb", "\udcff", "x" * 300, "x" * 5_000, "'; drop table events; --", "../../etc/passwd", "%s", "$HOME",
-         "email=ada@example.org", "email=", "=x", "email", "e'mail=x", "phone=", "crm=\u200b", "true")  # fmt: skip
-DAYS = ("2026-05-04", "0001-01-01", "9999-12-31", "2026-02-30", "2026-13-01", "soon", "", "2026-05-04T00:00", "١-١-١",
-        "04.05.2026", "-2026-05-04", "1969-12-31")  # fmt: skip
-PLACES = ("shop.toml", "shop.toml", "missing.toml", "no.toml", "empty.toml", "in", ".", "", "in/a.csv", "/dev/null",
-          "a/b/c.toml", "x" * 300, "shop.toml/x", "🎉.toml", "new.toml", "/proc/self/mem", "-", "costs.csv", "in/rubbish.csv",
-          "in/empty.csv")  # fmt: skip
+WORDS = (
+    "", " ", "x", "spring", "warehouse", "nobody", "--", "-", "-1", "0", "1", "99999999999999999999", "1e9",
+    "nan", "🎉", "\u202e", "a\nb", "\udcff", "x" * 300, "x" * 5_000, "'; drop table events; --",
+    "../../etc/passwd", "%s", "$HOME", "email=ada@example.org", "email=", "=x", "email", "e'mail=x",
+    "phone=", "crm=\u200b", "true",
+)  # fmt: skip
+DAYS = (
+    "2026-05-04", "0001-01-01", "9999-12-31", "2026-02-30", "2026-13-01", "soon", "", "2026-05-04T00:00",
+    "١-١-١", "04.05.2026", "-2026-05-04", "1969-12-31",
+)  # fmt: skip
+PLACES = (
+    "shop.toml", "shop.toml", "missing.toml", "no.toml", "empty.toml", "in", ".", "", "in/a.csv",
+    "/dev/null", "a/b/c.toml", "x" * 300, "shop.toml/x", "🎉.toml", "new.toml", "/proc/self/mem", "-",
+    "costs.csv", "in/rubbish.csv", "in/empty.csv",
+)  # fmt: skip
 
 
 def list_values(parameter: click.Parameter) -> st.SearchStrategy[str]:
@@ -60,7 +67,11 @@ def command_lines(draw: st.DrawFn) -> tuple[str, ...]:
     for parameter in COMMANDS[name].params if name in COMMANDS else ():
         for _ in range(draw(st.sampled_from((0, 1, 1, 1, 2)))):
             words += draw(_given(parameter))
-    extra = draw(st.sampled_from(((), (), (), (), ("--nonsense",), ("surplus",), ("--help",), ("--config",), ("-c", "no.toml"))))
+    extra = draw(
+        st.sampled_from(
+            ((), (), (), (), ("--nonsense",), ("surplus",), ("--help",), ("--config",), ("-c", "no.toml"))
+        )
+    )
     given = [*words, *extra] if draw(st.booleans()) else [*extra, *words]
     return (name, *STARTING.get(name, ()), *given, *STARTING.get(name, ()))
 
@@ -104,7 +115,9 @@ def test_an_odd_command_line_is_refused_in_one_line(
             if ending.code == 2 and ending.err.startswith("Usage: "):
                 assert_usage(ending)
             elif ending.code:
-                assert_reason(ending, names=[*list_names(words), "segmentwerk", "sources.", "shop.toml", str(folder)])
+                assert_reason(
+                    ending, names=[*list_names(words), "segmentwerk", "sources.", "shop.toml", str(folder)]
+                )
             if words[0] != "ingest":
                 assert not (folder / "var" / "lake").exists()
         finally:

@@ -13,8 +13,10 @@ from test_faults.test_fuzzed_sources import GOOD
 PART = "configuration"
 # In what an error names first: the file, or the source that the file has described wrongly.
 NAMES = ("shop.toml", "sources.")
-HOMES = ("a b", "it's", 'q"uote', "[x]", "*", "%20", "🎉", "ü" * 60, "x" * 300, "a\nb", "in/a.csv", "in", "deep/er/../er", "~",
-         "-rf", "$HOME", "a;b", "shop.toml/var", "con", "\u202e")  # fmt: skip
+HOMES = (
+    "a b", "it's", 'q"uote', "[x]", "*", "%20", "🎉", "ü" * 60, "x" * 300, "a\nb", "in/a.csv", "in",
+    "deep/er/../er", "~", "-rf", "$HOME", "a;b", "shop.toml/var", "con", "\u202e",
+)  # fmt: skip
 
 
 def write_shop(folder: Path, text: str) -> Path:

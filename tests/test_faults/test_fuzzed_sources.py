@@ -1,4 +1,4 @@
-"""Damaged deliveries by the hundred: taken in with every row accounted for, or refused in one line and nothing written."""
+"""Damaged deliveries by the hundred: every row is accounted for, or all are refused in one line and none is written."""
 
 import json
 import shutil
@@ -23,12 +23,18 @@ email = "mail"
 [sources.columns]
 """
 MAPPINGS = (
-    {"event_id": "id", "occurred_at": "ts", "kind": "kind", "value": "amount", "quantity": "quantity",
-     "category": "category"},
-    {"occurred_at": "ts::timestamp", "kind": "coalesce(kind, 'purchase')", "value": "amount::double * 2",
-     "quantity": "try_cast(quantity as integer)", "category": "upper(left(category, 3))"},
-    {"event_id": "id || '-' || ts", "occurred_at": "ts", "kind": "case when amount::double > 5 then 'purchase' else kind end",
-     "order_id": "id", "channel": "category", "session_id": "mail || ts"},
+    {
+        "event_id": "id", "occurred_at": "ts", "kind": "kind", "value": "amount", "quantity": "quantity",
+        "category": "category",
+    },
+    {
+        "occurred_at": "ts::timestamp", "kind": "coalesce(kind, 'purchase')", "value": "amount::double * 2",
+        "quantity": "try_cast(quantity as integer)", "category": "upper(left(category, 3))",
+    },
+    {
+        "event_id": "id || '-' || ts", "occurred_at": "ts", "order_id": "id", "channel": "category",
+        "kind": "case when amount::double > 5 then 'purchase' else kind end", "session_id": "mail || ts",
+    },
     {"occurred_at": "strptime(ts, '%Y-%m-%d %H:%M')", "kind": "'purchase'", "value": "amount::decimal(9, 2)"},
 )  # fmt: skip
 GOOD = "id,ts,kind,amount,quantity,category,mail\n" + "".join(
@@ -59,7 +65,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> KnownLake:
     file=damaged_files(),
     mapping=st.sampled_from(MAPPINGS),
     share=st.sampled_from((1.0, 1.0, 0.3, 0.0)),
-    more=st.sampled_from(("", "", "where = \"kind <> 'test'\"", 'timezone = "Europe/Berlin"', 'where = "amount::int > 3"')),
+    more=st.sampled_from(
+        ("", "", "where = \"kind <> 'test'\"", 'timezone = "Europe/Berlin"', 'where = "amount::int > 3"')
+    ),
     command=st.sampled_from((("ingest",), ("ingest",), ("ingest",), ("check", "--preview", "3"))),
 )
 @cases(120, whole=800)

@@ -11,9 +11,27 @@ from flows.settings import ConfigError, load_settings
 from tasks.destinations import Export
 
 PART = "names"
-ODD = ("../../gone", "/gone", "a/b", "..", ".", "C:\\gone", "..\\gone", "con", "nul.txt", "a:b", "x" * 400, "é" * 200, "~", "$HOME", "%2e%2e")
+ODD = (
+    "../../gone",
+    "/gone",
+    "a/b",
+    "..",
+    ".",
+    "C:\\gone",
+    "..\\gone",
+    "con",
+    "nul.txt",
+    "a:b",
+    "x" * 400,
+    "é" * 200,
+    "~",
+    "$HOME",
+    "%2e%2e",
+)
 SOURCE = '[[sources]]\nname = {name}\npath = "in/*.csv"\n[sources.keys]\nemail = "mail"\n[sources.columns]\n'
-EVENTS = SOURCE + 'occurred_at = "ts"\nkind = "\'purchase\'"\ncampaign_id = "campaign"\ncategory = "campaign"\nsession_id = "campaign"\n'
+EVENTS = (
+    SOURCE + 'occurred_at = "ts"\nkind = "\'purchase\'"\ncampaign_id = "campaign"\ncategory = "campaign"\n'
+)
 CAMPAIGNS = """
 [[sources]]
 name = "campaigns"
@@ -31,7 +49,9 @@ def list_files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "a\\b", "", ".", "..", "a b", "a\0", "a\n", "x" * 101, "a:b", "a*"])
+@pytest.mark.parametrize(
+    "name", ["../x", "/x", "a/b", "a\\b", "", ".", "..", "a b", "a\0", "a\n", "x" * 101, "a:b", "a*"]
+)
 def test_an_export_is_called_as_a_file_can_be(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         Export(name=name, destination="audience", path=Path("out"))
@@ -41,13 +61,18 @@ def test_an_export_is_called_as_a_file_can_be(name: str) -> None:
     ("section", "told"),
     [
         ('[[exports]]\nname = "{}"\ndestination = "bi"\npath = "out"\n', "two exports are called"),
-        ('[[campaigns]]\ncampaign_id = "{}"\nname = "x"\nstarts_at = 2026-01-01\nends_at = 2026-02-01\n', "two campaigns have"),
+        (
+            '[[campaigns]]\ncampaign_id = "{}"\nname = "x"\nstarts_at = 2026-01-01\nends_at = 2026-02-01\n',
+            "two campaigns have",
+        ),
         (SOURCE.replace("{name}", '"{}"') + "category = 'a'\n", "two sources are called"),
     ],
 )
 def test_names_differ_by_more_than_their_capitals(tmp_path: Path, section: str, told: str) -> None:
     config = tmp_path / "shop.toml"
-    config.write_text(EVENTS.format(name='"shop"') + section.format("Spring") + section.format("spring"), encoding="utf-8")
+    config.write_text(
+        EVENTS.format(name='"shop"') + section.format("Spring") + section.format("spring"), encoding="utf-8"
+    )
     with pytest.raises(ConfigError, match=told):
         load_settings(config)
 
@@ -71,7 +96,9 @@ def test_ids_of_the_data_become_no_files(tmp_path: Path) -> None:
     assert not any(name.rpartition("/")[2] in ODD for name in new)
 
 
-@pytest.mark.parametrize("place", ["there.toml", "link.toml", "folder", "none/new.toml", "there.toml/new.toml"])
+@pytest.mark.parametrize(
+    "place", ["there.toml", "link.toml", "folder", "none/new.toml", "there.toml/new.toml"]
+)
 def test_init_writes_over_nothing(tmp_path: Path, place: str) -> None:
     (tmp_path / "orders.csv").write_text("id,date,email\n1,2026-05-01,a@x.example\n", encoding="utf-8")
     (tmp_path / "there.toml").write_text("mine", encoding="utf-8")
@@ -85,7 +112,9 @@ def test_init_writes_over_nothing(tmp_path: Path, place: str) -> None:
     assert (tmp_path / "there.toml").read_text(encoding="utf-8") == "mine"
 
 
-@pytest.mark.parametrize("name", ["a b.csv", "it's.csv", "🎉.csv", 'q"uote.csv', "a\nb.csv", "back\\slash.csv", "[x].csv"])
+@pytest.mark.parametrize(
+    "name", ["a b.csv", "it's.csv", "🎉.csv", 'q"uote.csv', "a\nb.csv", "back\\slash.csv", "[x].csv"]
+)
 def test_a_draft_is_good_whatever_the_file_and_its_columns_are_called(tmp_path: Path, name: str) -> None:
     header = 'order_id,date,email,total,"x\ny","🎉 ""z""",\x7f'
     (tmp_path / name).write_text(f"{header}\n1,2026-05-01,a@x.example,5,6,7,8\n", encoding="utf-8")
