@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= segmentwerk.toml
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-long test-all check format bench screenshots ui lock clean
+.PHONY: help install install-dev demo test test-long test-all fuzz check format bench screenshots ui lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -24,6 +24,10 @@ test-long: install-dev ## the tests that need long runs, servers or the real dat
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
 test-all: test test-long ## every test
+
+fuzz: install-dev ## thousands of damaged files, spoilt configurations and odd command lines, and a table of their endings
+	@FUZZ=whole $(BIN)/python -m pytest -q tests/test_faults/test_fuzzed_sources.py \
+		tests/test_faults/test_fuzzed_settings.py tests/test_faults/test_fuzzed_commands.py
 
 coverage: install-dev ## every test, with the lines they reach
 	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term

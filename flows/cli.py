@@ -120,7 +120,7 @@ def forget(
         "forget_customer",
         config,
         None,
-        *_hash_key(key, config),
+        prepare=lambda: _hash_key(key, config),
         as_json=as_json,
         debug=debug,
         show="show_receipt",

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 
 def run_flow(
-    module: str, config: Path, as_of: date | None, *arguments: Any, as_json: bool, debug: bool, show: str
+    module: str,
+    config: Path,
+    as_of: date | None,
+    *arguments: Any,
+    prepare: Callable[[], Sequence[Any]] = tuple,
+    as_json: bool,
+    debug: bool,
+    show: str,
 ) -> None:
-    """Run the flow of a module under Prefect, with an embedded server where the user has none."""
+    """Run the flow of a module under Prefect, with an embedded server where the user has none.
+
+    Its arguments are those given and those that `prepare` gives.
+    """
 
     def run() -> dict[str, Any]:
         from importlib import import_module
@@ -24,13 +34,14 @@ def run_flow(
         from flows.prefect_server import import_what_runs_need, start_server
         from tasks.progress import report
 
+        prepared = prepare()
         report("starting Prefect")
         server = start_server()
         import_what_runs_need()
         flow = getattr(import_module(f"flows.{module}"), module)
         server.join()
         parameters = {"config": str(config)} | ({"as_of": as_of} if as_of else {})
-        result: dict[str, Any] = flow(*arguments, **parameters)
+        result: dict[str, Any] = flow(*arguments, *prepared, **parameters)
         return result
 
     run_command(run, config=config, as_json=as_json, debug=debug, show=show)

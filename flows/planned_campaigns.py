@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from models.mapping import parse_expression
+from models.mapping import RowExpression
 from models.rollups import end_of_day
 from monitoring.experiments import CONTROL, Campaign
 from monitoring.experiments.assignment import check_shares
@@ -34,7 +34,7 @@ class PlannedCampaign(BaseModel):
     starts_at: date
     ends_at: date
     segments: tuple[int | str, ...] = ()
-    rule: str | None = None
+    rule: RowExpression | None = None
     control_share: float | None = Field(default=None, gt=0, lt=1)
     arms: dict[str, float] = {}
     primary_metric: str = "conversion"
@@ -70,13 +70,6 @@ class PlannedCampaign(BaseModel):
             control_share=self.shares[CONTROL],
             timezone=timezone,
         )
-
-    @field_validator("rule")
-    @classmethod
-    def _one_condition(cls, rule: str | None) -> str | None:
-        if rule is not None:
-            parse_expression(rule)
-        return rule
 
     @field_validator("arms")
     @classmethod

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -41,6 +42,7 @@ from models.promotion import PromotionSettings
 from models.retention import RetentionLimits
 from models.retraining import RetrainingSettings
 from models.schemas import EVENT_KINDS
+from models.timezones import Timezone
 from models.training_settings import TrainingSettings
 from monitoring.drift_settings import DriftSettings
 from monitoring.experiments import CONTROL, Campaign, MeasurementSettings
@@ -58,6 +60,7 @@ from tasks.redaction import keep_environment, keep_secret
 from tasks.staging import ShopRules
 
 BI = Export(name="bi", destination="bi", path=Path("bi"))
+_SHOWN = 300
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -145,7 +148,7 @@ class Settings(BaseSettings):
     )
 
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
-    timezone: str = "UTC"
+    timezone: Timezone = "UTC"
     home: str = "var"
     mlflow_tracking_uri: str | None = None
     pseudonym_key: SecretStr | None = None
@@ -182,21 +185,18 @@ class Settings(BaseSettings):
         """The environment comes before the file, which arrives as init arguments."""
         return env_settings, init_settings
 
-    @field_validator("timezone")
+    @field_validator("sources", "exports")
     @classmethod
-    def _known_timezone(cls, timezone: str) -> str:
-        if timezone not in available_timezones():
-            raise ValueError("not a known timezone; use a name such as Europe/Berlin")
-        return timezone
+    def _distinct_names(cls, sections: tuple[Source | Export, ...], info: ValidationInfo) -> Any:
+        _require_distinct([section.name for section in sections], f"two {info.field_name} are called")
+        return sections
 
-    @field_validator("sources")
+    @field_validator("campaigns")
     @classmethod
-    def _distinct_names(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
-        names = [source.name for source in sources]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two sources are called '{twice[0]}'; each needs a name of its own")
-        return sources
+    def _distinct_ids(cls, campaigns: tuple[PlannedCampaign, ...]) -> tuple[PlannedCampaign, ...]:
+        ids = [campaign.campaign_id for campaign in campaigns]
+        _require_distinct(ids, "two campaigns have the campaign_id")
+        return campaigns
 
     @field_validator("playbook", mode="before")
     @classmethod
@@ -297,6 +297,14 @@ class Settings(BaseSettings):
         return now.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=1)
 
 
+def _require_distinct(names: Sequence[str], told: str) -> None:
+    """Names become files, tables and rows, and not every one of these tells a capital from a small letter."""
+    small = [name.casefold() for name in names]
+    for name in names:
+        if small.count(name.casefold()) > 1:
+            raise ValueError(f"{told} '{name}'; each needs a name of its own, by more than its capitals")
+
+
 def load_settings(path: Path | str) -> Settings:
     """Read the configuration file. What is secret in it, and in the environment, is not logged or told from then on.
 
@@ -305,24 +313,30 @@ def load_settings(path: Path | str) -> Settings:
     """
     keep_environment()
     file = Path(path)
-    if not file.is_file():
+    if not os.path.isfile(file):  # unlike its namesake in pathlib it is silent on names no file can have
         raise ConfigError(
             f"{file}: no such file; write one with `segmentwerk init FILE` or name it with --config"
         )
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}") from None
-    base = str(file.resolve().parent)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}; look at its permissions") from None
+    except RecursionError:
+        raise ConfigError(f"{file}: not valid TOML: brackets within brackets, too deep to be read") from None
+    except ValueError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}; there must be key = value lines") from None
+    base = os.path.dirname(os.path.realpath(file))
+    if "base" in content:  # where the file lies is not for it to say
+        raise ConfigError(f"{file}: unknown key 'base'; the keys there are stand in segmentwerk.toml")
     try:
-        settings = Settings(**_fill_variables(content, file=file), base=base)
+        settings = Settings(**_fill_variables(content, file=file))
     except ValidationError as error:
         raise ConfigError(f"{file}: {_describe(error, content)}") from None
     except SettingsError as error:
-        raise ConfigError(f"{file}: an environment variable cannot be read: {error}") from None
+        raise ConfigError(f"{file}: {_describe_variable(error)}") from None
     keep_secret(*settings.list_secrets())
-    home = settings.home if "://" in settings.home else str((Path(base) / settings.home).resolve())
-    return settings.model_copy(update={"home": home})
+    home = settings.home if "://" in settings.home else os.path.realpath(Path(base) / settings.home)
+    return settings.model_copy(update={"home": home, "base": base})
 
 
 def _fill_variables(value: Any, *, file: Path) -> Any:
@@ -333,6 +347,10 @@ def _fill_variables(value: Any, *, file: Path) -> Any:
         return [_fill_variables(inner, file=file) for inner in value]
     if not isinstance(value, str):
         return value
+    if "\0" in value:
+        raise ConfigError(
+            f"{file}: {value!r} holds the character NUL, which no name and no path can; remove it"
+        )
     return _VARIABLE.sub(lambda match: _look_up(match[1], match[2], text=value, file=file), value)
 
 
@@ -354,8 +372,19 @@ def _describe(error: ValidationError, content: dict[str, Any]) -> str:
     if first["type"] == "missing":
         return f"'{key}' is missing"
     message = first["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(first["input"], dict | list | tuple) else f" = {first['input']!r}"
+    shown = "" if isinstance(first["input"], dict | list | tuple) else f" = {_shorten(repr(first['input']))}"
     return f"{key}{shown}: {message}"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _describe_variable(error: SettingsError) -> str:
+    """One that stands for a whole section, and is not written as one."""
+    named = re.search(r'field "(\w+)"', str(error))
+    name = "SEGMENTWERK_" + (named[1].upper() if named else "…")
+    return f"the environment variable {name} must hold JSON, or set one key alone: {name}__KEY=value"
 
 
 def _name_key(location: tuple[int | str, ...], content: dict[str, Any]) -> str:

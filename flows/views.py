@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -60,15 +61,14 @@ def check_sources(settings: Settings, *, rows: int) -> dict[str, Any]:
             staging.finish()
             prepare_rates(con, known=None, latest=staging.latest)
         scan, files = preview_delivery(con, source, base=settings.base, rows=max(rows, 1))
-        frame = staging.show(source, scan, rows=max(rows, 1))
-        mapped = [name for name in source.columns if name in frame]
+        preview = staging.show(source, scan, rows=max(rows, 1)).to_dict("records") if scan.rows else []
         found.append(
             {
                 "name": source.name,
                 "table": source.table,
                 "files": files,
-                "columns": ", ".join([*(f"key {kind}" for kind in source.identity_keys), *mapped]),
-                "preview": [_preview(row) for row in frame.head(rows).to_dict("records")],
+                "columns": ", ".join([*(f"key {kind}" for kind in source.identity_keys), *source.columns]),
+                "preview": [_preview(row) for row in preview[:rows]],
             }
         )
     return {"sources": found}
@@ -257,19 +257,22 @@ def draft_config(file: Path, config: Path) -> dict[str, Any]:
         ConfigError: the file is missing, or `config` exists already.
     """
     from models.mapping_draft import draft_mapping
-    from tasks.sources import find_reader
+    from tasks.sources import list_columns
 
-    if not file.is_file():
-        raise ConfigError(f"{file}: no such file")
-    if config.exists():
+    if not os.path.isfile(file):
+        raise ConfigError(f"{file}: no such file; name one of orders or events: CSV, JSONL or Parquet")
+    if os.path.lexists(config):
         raise ConfigError(f"{config} exists already; name another file with --config")
-    con = connect_engine().con
-    described = con.execute(f"DESCRIBE {find_reader(file.name).scan(con, str(file)).rows}").fetchall()
+    if not os.path.isdir(config.parent):
+        raise ConfigError(
+            f"{config}: there is no folder {config.parent}; make it, or name another file with --config"
+        )
+    columns = list_columns(connect_engine().con, str(file))
     try:
         path = file.resolve().relative_to(config.resolve().parent)
     except ValueError:
         path = file.resolve()
-    draft = draft_mapping(file.stem, str(path), [name for name, *_ in described])
+    draft = draft_mapping(file.stem, str(path), columns)
     config.write_text(draft.text, encoding="utf-8")
     return {
         "config": str(config),

@@ -16,6 +16,8 @@ from ibis.common.annotations import ValidationError
 from ibis.common.exceptions import IbisError
 from sqlglot import exp
 
+from models.sql_rules import goes_on
+
 ALLOWED = (
     "columns, numbers, 'texts', + - * /, = <> < <= > >=, and, or, not, in (…), between, is null, case, coalesce, "
     "nullif, abs, ln, sqrt, least, greatest, isodow(day), try_cast(… as double), attributes ->> 'name', "
@@ -78,19 +80,14 @@ def translate_expression(sql: str, table: ibis.Table) -> Value:
     """
     try:
         query, *more = sqlglot.parse(f"SELECT {sql}", read="duckdb")
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         raise ValueError("not one SQL expression") from None
-    if more or not isinstance(query, exp.Select) or len(query.expressions) != 1 or _goes_on(query):
+    if more or not isinstance(query, exp.Select) or len(query.expressions) != 1 or goes_on(query):
         raise ValueError("not one SQL expression")
     try:
         return _translate(query.expressions[0], table)
     except (IbisError, ValidationError, TypeError, AttributeError):
         raise ValueError("texts, numbers, conditions and aggregates do not go together like this") from None
-
-
-def _goes_on(query: exp.Select) -> bool:
-    """Whether there is a from, a where or anything else behind what is selected."""
-    return any(part for name, part in query.args.items() if name != "expressions")
 
 
 def _translate(node: exp.Expression, table: ibis.Table) -> Value:

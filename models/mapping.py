@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import sqlglot
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from sqlglot import exp
 
 from models.masking import SHORTEST_KEY, mask_name, mask_patterns, mask_value, mask_whole
@@ -24,8 +23,14 @@ from models.schemas import (
     list_source_columns,
     row_rules,
 )
+from models.sql_rules import check_expression, parse_expression
+from models.timezones import Timezone
 
 KeyKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+LONGEST_NAME = 100
+# Of one line: it stands in every message about the source.
+SourceName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
+RowExpression = Annotated[str, AfterValidator(check_expression)]
 NO_KEY = "customer_id: no identity key"
 _NUMBERS = ("DOUBLE", "FLOAT", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
             "UINTEGER", "UBIGINT")  # fmt: skip
@@ -39,35 +44,18 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1)
+    name: SourceName
     table: Literal["events", "customers", "consents", "campaigns", "assignments", "costs", "rates"] = "events"
     path: str | None = Field(default=None, min_length=1)
     connection: SecretStr | None = None
     query: str | None = None
     watermark: str | None = None
-    where: str | None = None
-    timezone: str = "UTC"
+    where: RowExpression | None = None
+    timezone: Timezone = "UTC"
     max_bad_share: float = Field(default=0.05, ge=0, le=1)
     # Prefect looks into the models it is given, and takes whatever has `keys` for a dictionary.
-    identity_keys: dict[KeyKind, str] = Field(default={}, alias="keys")
-    columns: dict[str, str] = {}
-
-    @field_validator("where")
-    @classmethod
-    def _one_condition(cls, where: str | None) -> str | None:
-        if where is not None:
-            parse_expression(where)
-        return where
-
-    @field_validator("identity_keys", "columns")
-    @classmethod
-    def _one_expression_each(cls, expressions: dict[str, str]) -> dict[str, str]:
-        for name, expression in expressions.items():
-            try:
-                parse_expression(expression)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-        return expressions
+    identity_keys: dict[KeyKind, RowExpression] = Field(default={}, alias="keys")
+    columns: dict[str, RowExpression] = {}
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -92,28 +80,9 @@ class Source(BaseModel):
         return self
 
 
-def parse_expression(sql: str) -> exp.Expression:
-    """One SQL expression in DuckDB's dialect.
-
-    Raises:
-        ValueError: it is no expression, more than one, a query, or it reaches outside the row (a file function).
-    """
-    try:
-        statements = sqlglot.parse(f"SELECT {sql} AS value", read="duckdb")
-    except sqlglot.errors.SqlglotError:
-        raise ValueError(f"'{sql}' is not a SQL expression") from None
-    tree = statements[0]
-    if len(statements) != 1 or not isinstance(tree, exp.Select) or len(tree.expressions) != 1:
-        raise ValueError(f"'{sql}' is not one SQL expression")
-    if tree.find(exp.Subquery, exp.From, exp.Table, exp.Star) or tree.args.get("where"):
-        raise ValueError(f"'{sql}' reaches outside its row; an expression may only use the row's own columns")
-    value = tree.expressions[0]
-    return value.this if isinstance(value, exp.Alias) else value
-
-
 def expression_sql(expression: str) -> str:
     """The expression as DuckDB runs it: a cast that fails gives null."""
-    return parse_expression(expression).transform(_tolerate).sql(dialect="duckdb")
+    return parse_expression(expression).transform(_tolerate).sql(dialect="duckdb", comments=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,13 +301,16 @@ class MissingColumn(ValueError):  # noqa: N818 - reads as what it is
     """An expression names a column that the source does not have."""
 
 
+def list_expressions(source: Source) -> dict[str, str]:
+    """Every expression of a source by where it stands in its section; columns by their name alone."""
+    keys = {f"keys.{kind}": expression for kind, expression in source.identity_keys.items()}
+    return {**source.columns, **keys, **({"where": source.where} if source.where else {})}
+
+
 def check_columns(source: Source, columns: Iterable[str]) -> None:
     """Raise a one-line MissingColumn when an expression names a column that the source does not have."""
     have = {name.lower(): name for name in columns}
-    expressions = {**source.columns, **{f"keys.{kind}": e for kind, e in source.identity_keys.items()}}
-    if source.where:
-        expressions["where"] = source.where
-    for target, expression in expressions.items():
+    for target, expression in list_expressions(source).items():
         for used in columns_used(expression):
             if used.lower() not in have:
                 raise MissingColumn(

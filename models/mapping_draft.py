@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from models.mapping import LONGEST_NAME
+
 _HEAD = """\
 # Drafted from the columns of {path}: {columns}.
 # Read it through, try `segmentwerk check --preview 5`, then `segmentwerk weekly`.
@@ -51,7 +53,7 @@ def draft_mapping(name: str, path: str, columns: Sequence[str]) -> Draft:
     }
     mapped = _map_columns({t: c for t, c in guesses.items() if not t.startswith("keys.")})
     missing = []
-    lines = [f"{kind} = {json.dumps(_quote(column))}" for kind, column in keys.items()]
+    lines = [f"{kind} = {_literal(_quote(column))}" for kind, column in keys.items()]
     if not keys:
         missing.append("[sources.keys]: which column says who the customer is?")
         lines.append('# customer = "…"                     # which column says who the customer is?')
@@ -59,15 +61,18 @@ def draft_mapping(name: str, path: str, columns: Sequence[str]) -> Draft:
         "",
         "[sources.columns]                    # canonical column = SQL expression over the file's columns",
     ]
-    lines += [f"{target} = {json.dumps(expression)}" for target, expression in mapped.items()]
+    lines += [f"{target} = {_literal(expression)}" for target, expression in mapped.items()]
     if "occurred_at" not in mapped:
         missing.append("occurred_at: which column says when it happened?")
         lines.append('# occurred_at = "…"                  # which column says when it happened?')
     unused = [column for column in columns if column not in guesses.values()]
     if unused:
-        lines += ["", f"# not used: {', '.join(unused)}"]
+        lines += ["", f"# not used: {_one_line(', '.join(unused))}"]
     head = _HEAD.format(
-        path=path, columns=", ".join(columns), name=json.dumps(name), path_literal=json.dumps(path)
+        path=_one_line(path),
+        columns=_one_line(", ".join(columns)),
+        name=_literal(_one_line(name)[:LONGEST_NAME]),
+        path_literal=_literal(path),
     )
     return Draft(head + "\n".join(lines) + "\n", guesses, tuple(missing))
 
@@ -90,6 +95,15 @@ def _map_columns(guesses: Mapping[str, str]) -> dict[str, str]:
             f"case when {signed} < 0 then 'refund' else 'purchase' end" if signed else "'purchase'"
         )
     return mapped
+
+
+def _literal(text: str) -> str:
+    """A TOML string; JSON would write an emoji as two halves, which TOML does not read."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _quote(column: str) -> str:

@@ -81,6 +81,9 @@ def connect_engine(
         "memory_limit": settings.memory,
         "threads": settings.threads,
         "temp_directory": scratch,
+        # Nothing is fetched from elsewhere, whatever a statement asks for.
+        "autoinstall_known_extensions": "false",
+        "allow_community_extensions": "false",
     }
     for name, value in options.items():
         if value:

@@ -13,7 +13,7 @@ import duckdb
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.mapping import Source, names_currency
+from models.mapping import Source, names_currency, quote_name
 from tasks.deliveries import Ledger, list_waiting, name_batch, open_delivery, read_ledger, remember
 from tasks.events import add_events
 from tasks.identities import resolve_customers
@@ -81,17 +81,21 @@ def retry_quarantined(lake: Lake, sources: Sequence[Source], *, rules: ShopRules
             _count_staged(intake.by_source[source.name], staged)
             read += staged.read
         lake.engine.con.execute(
-            f'CREATE OR REPLACE TEMP TABLE "retried {source.name}" AS SELECT * FROM retried_rows'
+            f"CREATE OR REPLACE TEMP TABLE {_name_retried(source)} AS SELECT * FROM retried_rows"
         )
         if read:
             retried.append(source)
     _take_in(lake, staging, intake)
     for source in retried:
         lake.engine.con.execute(
-            f'CREATE OR REPLACE TEMP TABLE retried_rows AS SELECT * FROM "retried {source.name}"'
+            f"CREATE OR REPLACE TEMP TABLE retried_rows AS SELECT * FROM {_name_retried(source)}"
         )
         release_retried(lake, source, table=source.table)
     return _finish(staging, intake)
+
+
+def _name_retried(source: Source) -> str:
+    return quote_name(f"retried {source.name}")
 
 
 def _start_intake(lake: Lake, sources: Sequence[Source], rules: ShopRules) -> Intake:

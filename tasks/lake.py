@@ -369,7 +369,8 @@ def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Itera
     with lock_lake(home) as scratch:
         lake = _look_up(home, engine=engine)
         check_schema(lake.schema_version, root=lake.root, oldest=1)
-        lake.engine.raw_sql(f"SET temp_directory = '{scratch}'")
+        spill = str(scratch).replace("'", "''")
+        lake.engine.raw_sql(f"SET temp_directory = '{spill}'")
         _undo_unfinished(lake)
         _finish_erasure(lake)
         lake.migrate()

@@ -68,5 +68,7 @@ def hash_identity(kind: str, value: str, *, secret: bytes, calling_code: str | N
         found = con.execute(f"SELECT {key} FROM (SELECT $value AS v)", {"value": value})
         row = found.fetchone()
     if row is None or row[0] is None:
-        raise ValueError(f"{kind}: an empty value is no key")
+        raise ValueError(
+            f"{kind}: an empty value is no key; give KIND=VALUE, for example email=ada@example.org"
+        )
     return hash_key(kind, row[0], secret=secret)

@@ -26,6 +26,7 @@ from models.mapping import (
     check_columns,
     check_required,
     expression_sql,
+    list_expressions,
     map_rows,
     quote_name,
     read_columns,
@@ -135,9 +136,7 @@ class Staging:
                         source, scan, file=file, told_at=told_at, known=known_columns or {}, rows=read
                     )
                 except duckdb.Error as error:
-                    raise SourceError(
-                        f"sources.{source.name}: cannot read {file}: {first_line(error)}"
-                    ) from error
+                    raise self._explain(source, error, file=file) from error
                 except MissingColumn as error:
                     raise SchemaBreakError(f"{error} (in {file})") from error
                 except ValueError as error:
@@ -154,14 +153,32 @@ class Staging:
     def show(self, source: Source, scan: Scan, *, rows: int) -> Any:
         """What the first rows become: a frame of canonical columns, `_keys` and the reasons they would be refused."""
         first = replace(scan, rows=f"SELECT * FROM ({scan.rows}) LIMIT {int(rows)}")
-        columns = self._open(source, first, known={}, rows=0)
-        mapped = self._map(source, columns)
-        links = "SELECT link_id, any_value(keys) AS keys FROM source_links GROUP BY link_id"
-        query = (
-            f"SELECT m.*, coalesce(l.keys, []) AS _keys FROM ({mapped}) m "
-            f"LEFT JOIN ({links}) l ON l.link_id = m._link ORDER BY _row"
+        try:
+            columns = self._open(source, first, known={}, rows=0)
+            mapped = self._map(source, columns)
+            links = "SELECT link_id, any_value(keys) AS keys FROM source_links GROUP BY link_id"
+            query = (
+                f"SELECT m.*, coalesce(l.keys, []) AS _keys FROM ({mapped}) m "
+                f"LEFT JOIN ({links}) l ON l.link_id = m._link ORDER BY _row"
+            )
+            return self.con.execute(query, _named(query, latest=self.latest)).df()
+        except duckdb.Error as error:
+            raise self._explain(source, error, file="its newest delivery") from error
+
+    def _explain(self, source: Source, error: duckdb.Error, *, file: str) -> SourceError:
+        """What cannot be read: an expression that fails by itself is named, else it is the file."""
+        for target, expression in list_expressions(source).items():
+            try:
+                self.con.execute(f"SELECT count({expression_sql(expression)}) FROM filled_rows")
+            except duckdb.Error as own:
+                place = f"columns.{target}" if target in source.columns else target
+                return SourceError(
+                    f'sources.{source.name}.{place} = "{expression}": {first_line(own)} (in {file}); '
+                    "change the expression, or see docs/ingestion.md for what one may hold"
+                )
+        return SourceError(
+            f"sources.{source.name}: cannot read {file}: {first_line(error)}; deliver it again"
         )
-        return self.con.execute(query, _named(query, latest=self.latest)).df()
 
     def finish(self) -> None:
         """Give every canonical table a relation `staged_<table>` of its rows with their marks, but for those whose

@@ -46,7 +46,7 @@ class Export(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[\w-]+$")
+    name: str = Field(pattern=r"^[\w-]+$", max_length=100)
     destination: str
     path: Path
     segments: tuple[str, ...] = ()

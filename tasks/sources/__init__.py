@@ -6,6 +6,7 @@ A reader looks at the end of a file's name and hands DuckDB a relation with the 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from duckdb import DuckDBPyConnection
 
 from models.mapping import Source
 from models.schemas import EARLIEST
+
+# The engine begins with it: "Invalid Input Error: …"; the system with a number: "[Errno 2] …".
+_KIND = re.compile(r"^([A-Z][A-Za-z]+(?: [A-Z][A-Za-z]+)* (?:Error|exception): |\[Errno \d+\] )+")
 
 
 class SourceError(ValueError):
@@ -155,9 +159,30 @@ def scan_delivery(con: DuckDBPyConnection, delivery: Delivery) -> Scan:
         ) from error
 
 
+def list_columns(con: DuckDBPyConnection, path: str) -> list[str]:
+    """The names of a file's columns.
+
+    Raises:
+        SourceError: no reader answers to its name, it cannot be read, or it has none.
+    """
+    from tasks.sources.opening import check_whole
+
+    reader = find_reader(path)
+    try:
+        check_whole(path)
+        rows = reader.scan(con, path).rows
+        found = con.execute(f"DESCRIBE {rows}").fetchall() if rows else []
+    except (OSError, duckdb.Error, SourceError) as error:
+        raise SourceError(f"{path}: cannot be read: {first_line(error)}") from error
+    if not found:
+        raise SourceError(f"{path}: there are no rows in it, and so no columns; give it one row at least")
+    return [name for name, *_ in found]
+
+
 def first_line(error: Exception) -> str:
-    """What an error says, without the pieces of the file it may quote."""
-    return str(error).split("\n")[0].split(" Original Line:")[0].strip()
+    """What an error says, without its kind, and without the pieces of the file it may quote."""
+    line = str(error).split("\n")[0].split(" Original Line:")[0].strip()
+    return _KIND.sub("", line)
 
 
 def has_changed(delivery: Delivery) -> bool:

@@ -15,13 +15,12 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlglot
 from sqlglot import exp
 
+from models.sql_rules import check_query
 from tasks.databases import Database, UnknownDatabaseError, load_database
 from tasks.sources import SourceError
 
-_WRITES = (exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Merge, exp.Drop, exp.TruncateTable)
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}")
 # What names a database in the options of a connection string; everything else there may be a secret.
@@ -44,27 +43,6 @@ def name_query(connection: str, query: str) -> str:
     place = sorted((key, value) for key, value in parse_qsl(url.query) if key in _PLACE_OPTIONS)
     digest = sha256(repr((query.strip(), place)).encode()).hexdigest()[:12]
     return f"{_describe(url)}#{digest}"
-
-
-def check_query(query: str, *, dialect: str) -> str:
-    """The query without a closing semicolon, otherwise to the letter as it was.
-
-    Raises:
-        ValueError: it is not one SELECT, or it writes.
-    """
-    try:
-        statements = [s for s in sqlglot.parse(query, read=dialect) if s and not isinstance(s, exp.Semicolon)]
-    except sqlglot.errors.SqlglotError as error:
-        raise ValueError(f"the query cannot be read as {dialect} SQL: {_first_line(error)}") from None
-    if len(statements) != 1:
-        raise ValueError(f"the query holds {len(statements)} statements; it must be one SELECT")
-    if not isinstance(statements[0], exp.Query) or statements[0].find(*_WRITES):
-        raise ValueError("the query must only read: one SELECT, or WITH … SELECT, without INTO or FOR UPDATE")
-    for token in reversed(sqlglot.tokenize(query, read=dialect)):
-        if token.token_type is not sqlglot.TokenType.SEMICOLON:
-            break
-        query = query[: token.start]
-    return query
 
 
 def read_query(

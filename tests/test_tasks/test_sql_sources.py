@@ -10,13 +10,15 @@ from decimal import Decimal
 from urllib.parse import quote
 
 import duckdb
+import psycopg
 import pyarrow as pa
 import pytest
 from postgres import PASSWORD, USER, Postgres
 
+from models.sql_rules import check_query
 from tasks.databases import postgresql
 from tasks.sources import SourceError
-from tasks.sources.sql import QueryRows, Watermark, ask_since, check_query, name_query, parse_mark, read_query
+from tasks.sources.sql import QueryRows, Watermark, ask_since, name_query, parse_mark, read_query
 
 TYPES = """select * from (values (1, true), (2, null)) as v(line, flag), lateral (select
     line::int2 as small, line::int4 as whole, line::int8 as large, 1.5::float4 as single, 'NaN'::float8 as double,
@@ -138,6 +140,19 @@ def test_the_databases_own_dialect_passes_to_the_letter(postgres: Postgres, quer
 def test_only_one_select_is_accepted_before_anyone_connects(query: str) -> None:
     with pytest.raises(SourceError, match="query"):
         read_query(connection="postgresql://nobody@127.0.0.1:1/none", query=query)
+
+
+def test_a_query_cannot_write_even_through_a_function(postgres: Postgres) -> None:
+    postgres.execute("""create table notes (note text);
+        create function note_down() returns int language sql as $$ insert into notes values ('x') returning 1 $$""")
+    try:
+        assert "read-only" in message(postgres.url, "select note_down() as one")
+        with psycopg.connect(postgres.url) as client, pytest.raises(psycopg.Error):
+            # Should a second statement ever get past the parser, the server takes one at a time.
+            list(postgresql.stream(client, "select 1 as one; commit; insert into notes values ('y')"))
+        assert postgres.execute("select * from notes") == []
+    finally:
+        postgres.execute("drop function note_down; drop table notes")
 
 
 @pytest.mark.parametrize(
