@@ -1,0 +1,45 @@
+"""The clock jumps, forwards or back, between two steps or before the run."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+
+from killing import Ending, Moment
+
+from faults import Fault, Kind
+from faults.courses import Course, Watched
+from faults.lane import LIBFAKETIME, Lane
+
+JUMPS = ("+3d", "-3d", "+400d", "-2h")
+
+
+def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:
+    if watched.course.answers:
+        return []
+    wishes: list[tuple[str, Moment | None]] = [
+        (jump, draw.choice(watched.starts) if number % 2 else None) for number, jump in enumerate(JUMPS)
+    ]
+    return [
+        Fault(
+            "clock", watched.course, f"{jump} {moment or 'from the start'}",
+            partial(jump_at, watched.course, jump, moment),
+        )
+        for jump, moment in wishes
+    ]  # fmt: skip
+
+
+def jump_at(course: Course, jump: str, moment: Moment | None, lane: Lane) -> Ending | None:
+    act = ("faults.acts:set_clock", str(lane.clock), jump)
+    try:
+        ending = lane.clock_killer.disturb(act, *course.command(lane.shop), at=moment)
+    finally:
+        lane.clock.write_text("+0\n", encoding="utf-8")
+    return ending if ending.was_disturbed else None
+
+
+def find_hindrance() -> str | None:
+    return None if LIBFAKETIME else "libfaketime is not installed (Debian: apt-get install faketime)"
+
+
+KIND = Kind("clock", "jumps by hours, days or a year, forwards or back", list_faults, find_hindrance)
