@@ -104,13 +104,13 @@ def compare(folder: str, *files: str) -> None:
     found = read_state(Path(folder))
     known: list[State] = [pickle.loads(Path(file).read_bytes()) for file in files]  # noqa: S301 - written above
     expected = next((one for one in known if one.runs == found.runs), known[-1])
-    lost, doubled = count_events(found.contents, expected.contents)
+    lost, doubled = count_rows(found.contents, expected.contents)
     print(
         json.dumps(
             {
                 "lost": lost, "doubled": doubled,
                 "differences": [
-                    *_compare_contents(found, expected),
+                    *compare_contents(found, expected),
                     *_compare_registry(found, expected),
                     *_compare_reports(found, expected),
                     *([] if found.runs in {one.runs for one in known} else [f"{found.runs} runs on record"]),
@@ -121,24 +121,24 @@ def compare(folder: str, *files: str) -> None:
     )  # fmt: skip
 
 
-def count_events(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> tuple[int, int]:
+def count_rows(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> tuple[int, int]:
     """Rows of all tables that are missing, and that are there more often than they should be."""
     lost = doubled = 0
     for name, frame in expected.items():
-        ours, theirs = _count_rows(found.get(name)), _count_rows(frame)
+        ours, theirs = _count(found.get(name)), _count(frame)
         lost += (theirs - ours).total()
         doubled += (ours - theirs).total()
     return lost, doubled
 
 
-def _count_rows(frame: pd.DataFrame | None) -> Counter[str]:
+def _count(frame: pd.DataFrame | None) -> Counter[str]:
     if frame is None or frame.empty:
         return Counter()
     rounded = frame.apply(lambda column: column.round(6) if column.dtype.kind == "f" else column)
     return Counter(rounded.astype(str).agg("|".join, axis=1))
 
 
-def _compare_contents(found: State, expected: State) -> list[str]:
+def compare_contents(found: State, expected: State) -> list[str]:
     try:
         assert_same_contents(found.contents, expected.contents)
     except AssertionError as error:

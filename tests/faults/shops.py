@@ -12,7 +12,7 @@ from postgres import Postgres
 from promoting import FIRST_DAY, LAST_DAY, write_eager_shop
 from two_deliveries import ORDERS, write_first_delivery, write_second_delivery
 
-from faults.courses import DELIVERED_TWICE, PLANNED, PROMOTED, REFUSED, SOLD, WEEK_DELIVERED
+from faults.courses import DELIVERED_TWICE, PERSON, PLANNED, PROMOTED, REFUSED, SOLD, WEEK_DELIVERED
 from tasks.simulated_shop import write_delivery
 
 PLAN = f"""
