@@ -41,10 +41,12 @@ def run_small(course: Course, lane: Lane) -> Ending:
     environment = {k: v for k, v in (os.environ | lane.environment).items() if not k.startswith("PREFECT_")}
     with limit_memory(SMALL_MACHINE_MIB) as group:
         started = time.monotonic()
+        # The shell joins the group and becomes the command.
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows", *course.command(lane.shop)],
+            ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs"),
+             sys.executable, "-m", "flows", *course.command(lane.shop)],
             cwd=HOUSE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, preexec_fn=partial(_join, group),
+            start_new_session=True,
         )  # fmt: skip
         try:
             out, err = process.communicate(timeout=PATIENCE_S)
@@ -82,10 +84,6 @@ def _empty(group: Path) -> None:
         time.sleep(0.1)
         assert time.monotonic() < until, f"{group} cannot be emptied"
     group.rmdir()
-
-
-def _join(group: Path) -> None:
-    (group / "cgroup.procs").write_text(str(os.getpid()), encoding="utf-8")
 
 
 def find_hindrance() -> str | None:
