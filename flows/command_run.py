@@ -12,6 +12,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+# What the system says, whoever passes it on (Delta, DuckDB, SQLite), and what helps.
+REMEDIES = {
+    "No space left on device": "free some space on the disk",
+    "database or disk is full": "free some space on the disk",
+    "File too large": "raise the limit for the size of files",
+    "Disk quota exceeded": "raise the quota or free some space",
+    "Read-only file system": "make the folder writable",
+    "Permission denied": "give this user the right to write there",
+}
+AGAIN = "run the same command again"
+
 
 def run_flow(
     module: str, config: Path, as_of: date | None, *arguments: Any, as_json: bool, debug: bool, show: str
@@ -89,5 +100,11 @@ def _fail(error: BaseException, *, code: int, debug: bool) -> None:
     from flows.terminal.screen import plain
 
     text = "interrupted" if isinstance(error, KeyboardInterrupt) else " ".join(str(error).split())
-    sys.stderr.write(f"error: {plain(text) or type(error).__name__}\n")
+    sys.stderr.write(f"error: {add_remedy(plain(text)) or type(error).__name__}\n")
     raise SystemExit(code)
+
+
+def add_remedy(text: str) -> str:
+    """A message of the system's with what helps, where it does not say so itself."""
+    remedy = next((helps for says, helps in REMEDIES.items() if says.lower() in text.lower()), None)
+    return text if remedy is None or AGAIN in text else f"{text}; {remedy} and {AGAIN}"

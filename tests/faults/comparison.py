@@ -104,13 +104,14 @@ def compare(folder: str, *files: str) -> None:
     found = read_state(Path(folder))
     known: list[State] = [pickle.loads(Path(file).read_bytes()) for file in files]  # noqa: S301 - written above
     expected = next((one for one in known if one.runs == found.runs), known[-1])
-    lost, doubled = count_rows(found.contents, expected.contents)
+    changed = compare_contents(found, expected)
+    lost, doubled = count_rows(found.contents, expected.contents) if changed else (0, 0)
     print(
         json.dumps(
             {
                 "lost": lost, "doubled": doubled,
                 "differences": [
-                    *compare_contents(found, expected),
+                    *changed,
                     *_compare_registry(found, expected),
                     *_compare_reports(found, expected),
                     *([] if found.runs in {one.runs for one in known} else [f"{found.runs} runs on record"]),
@@ -135,7 +136,7 @@ def _count(frame: pd.DataFrame | None) -> Counter[str]:
     if frame is None or frame.empty:
         return Counter()
     rounded = frame.apply(lambda column: column.round(6) if column.dtype.kind == "f" else column)
-    return Counter(rounded.astype(str).agg("|".join, axis=1))
+    return Counter(map(repr, rounded.itertuples(index=False, name=None)))
 
 
 def compare_contents(found: State, expected: State) -> list[str]:

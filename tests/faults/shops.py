@@ -32,19 +32,19 @@ SALES = f"""
 [[sources]]
 name = "till"
 connection = "${{{DATABASE}}}"
-query = "select id, at, mail, amount, note from sales order by id"
-watermark = "at"
+query = "select id, sold_at, mail, amount, note from sales order by id"
+watermark = "sold_at"
 [sources.keys]
 email = "mail"
 [sources.columns]
 event_id = "id::varchar"
-occurred_at = "at"
+occurred_at = "sold_at"
 kind = "'purchase'"
 value = "amount"
 category = "note"
 """
 SOLD_BEFORE = """
-create table sales as select g as id, timestamptz '2026-03-01 08:00+00' + g * interval '1 minute' as at,
+create table sales as select g as id, timestamptz '2026-03-01 08:00+00' + g * interval '1 minute' as sold_at,
     'p' || g % 60 || '@shop.example' as mail, 5 + g % 90 as amount, repeat('x', g % 40) as note
 from generate_series(1, 2000) g"""
 SOLD_SINCE = """
