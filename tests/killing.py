@@ -169,10 +169,14 @@ class Killer:
         Raises:
             RuntimeError: the command did not succeed, so there is no undisturbed run to compare with.
         """
+        return self.run_watched(*command)[1]
+
+    def run_watched(self, *command: str) -> tuple[Ending, list[Moment]]:
+        """The same, with how it ended."""
         ending, moments = self._ask(command, watch=True)
         if ending.code != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {ending.code}: {ending.err}")
-        return moments
+        return ending, moments
 
     def kill_at(self, moment: Moment, *command: str) -> Ending:
         """Run until the moment and no further. A command that never comes there runs to its end."""
