@@ -83,6 +83,11 @@ class Watched:
     answer: str
 
     @property
+    def between(self) -> tuple[Moment, ...]:
+        """Before the first step and after each: right before the next one nothing is other than right after the last."""
+        return (*self.boundaries[:1], *(m for m in self.boundaries if m.where.startswith("after")))
+
+    @property
     def starts(self) -> tuple[Moment, ...]:
         """Before each step."""
         return tuple(moment for moment in self.boundaries if moment.where.startswith("before"))

@@ -92,7 +92,7 @@ def test_every_kind_has_faults_and_the_same_seed_gives_the_same() -> None:
     assert names != [(f.kind, f.course.name, f.moment) for f in list_faults(kinds, watched, seed=1)]
     assert len(list_faults(kinds, watched, most=10)) == 10
     of_sigkill = load_kinds()["sigkill"].list_faults(watched[0], random.Random(0))  # noqa: S311
-    assert {str(one) for one in passed} <= {fault.moment for fault in of_sigkill}
+    assert {str(one) for one in (passed[0], *passed[1::2])} <= {fault.moment for fault in of_sigkill}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The process is killed: before and after every step, and anywhere inside them."""
+"""The process is killed: between any two steps, and anywhere inside them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ATTEMPTS = 4
 def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:
     at_boundaries = [
         Fault("sigkill", watched.course, str(moment), partial(kill_at, watched.course, moment))
-        for moment in watched.boundaries
+        for moment in watched.between
     ]
     shares = [draw.uniform(0.05, 0.95) for _ in range(INSIDE)]
     inside = [
@@ -46,4 +46,4 @@ def kill_inside(course: Course, seconds: float, lane: Lane) -> Ending | None:
     return None
 
 
-KIND = Kind("sigkill", "SIGKILL before and after every step, and inside them", list_faults)
+KIND = Kind("sigkill", "SIGKILL between any two steps, and inside them", list_faults)
