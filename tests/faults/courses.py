@@ -84,7 +84,7 @@ class Watched:
 
     @property
     def between(self) -> tuple[Moment, ...]:
-        """Before the first step and after each: right before the next one nothing is other than right after the last."""
+        """Before the first step and after each: before the next nothing is other than after the last."""
         return (*self.boundaries[:1], *(m for m in self.boundaries if m.where.startswith("after")))
 
     @property
