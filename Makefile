@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= segmentwerk.toml
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-long test-all fuzz check format bench screenshots ui lock clean
+.PHONY: help install install-dev demo test test-long test-all faults fuzz check audit format bench screenshots ui lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -31,6 +31,9 @@ fuzz: install-dev ## thousands of damaged files, spoilt configurations and odd c
 
 coverage: install-dev ## every test, with the lines they reach
 	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+
+faults: install-dev ## inject faults into every flow, and the table of what came of them (an hour; root for some kinds)
+	@PYTHONPATH=tests $(BIN)/python -m faults
 
 check: install-dev ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -129,7 +129,9 @@ def _explain(error: Exception, *, tracking_uri: str) -> RegistryError:
         return _explain_sqlite(sqlite, place=place)
     refused = next((one for one in chain if isinstance(one, OSError) and one.errno in _UNWRITABLE), None)
     if refused is not None:
-        return _refuse_writing(refused.filename or place, why=str(refused.strerror))
+        return _refuse_writing(
+            refused.filename or place, why=str(refused.strerror), full=refused.errno == errno.ENOSPC
+        )
     if any(_may_pass(one) for one in chain):
         return RegistryUnreachableError(
             f"the model registry {place} does not answer ({_find_reason(chain)}): once it does, {_AGAIN}"
@@ -147,15 +149,16 @@ def _explain_sqlite(error: sqlite3.Error, *, place: str) -> RegistryError:
         )
     if code.startswith("SQLITE_READONLY"):
         return _refuse_writing(place, why="it is read-only")
+    if code.startswith("SQLITE_FULL"):
+        return _refuse_writing(place, why="the disk is full", full=True)
     return RegistryError(
         f"the model registry {place} cannot be used: {_in_one_line(error)}; restore it from a backup"
     )
 
 
-def _refuse_writing(path: str, *, why: str) -> RegistryError:
-    return RegistryError(
-        f"the model registry cannot be written: {path} ({why}); give this user the right to, and {_AGAIN}"
-    )
+def _refuse_writing(path: str, *, why: str, full: bool = False) -> RegistryError:
+    remedy = "free some space" if full else "give this user the right to"
+    return RegistryError(f"the model registry cannot be written: {path} ({why}); {remedy}, and {_AGAIN}")
 
 
 def _may_pass(error: BaseException) -> bool:

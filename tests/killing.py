@@ -12,6 +12,7 @@ caught or tidied up.
             assert killer.kill_at(moment, *command).was_killed
             assert killer.run(*command).code == 0     # again, to the end
         killer.kill_after(0.5, *command)              # wherever it is after half a second, inside a write, say
+        killer.disturb(("faults.acts:fill_disk", folder), *command, at=moment)    # or anything else, in its process
 
 Starting a process costs seconds of imports. So one parent imports everything once and forks for each command. It
 must do no work itself: the thread pools of DuckDB, Arrow and Delta do not survive a fork, imports alone do.
@@ -82,12 +83,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a command ended: exit code (−9: killed by SIGKILL), seconds, and what it wrote."""
+    """How a command ended: exit code (−9: killed by SIGKILL), seconds, what it wrote, and whether it was disturbed."""
 
     code: int
     seconds: float
     out: str
     err: str
+    was_disturbed: bool = False
 
     @property
     def was_killed(self) -> bool:
@@ -167,10 +169,14 @@ class Killer:
         Raises:
             RuntimeError: the command did not succeed, so there is no undisturbed run to compare with.
         """
+        return self.run_watched(*command)[1]
+
+    def run_watched(self, *command: str) -> tuple[Ending, list[Moment]]:
+        """The same, with how it ended."""
         ending, moments = self._ask(command, watch=True)
         if ending.code != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {ending.code}: {ending.err}")
-        return moments
+        return ending, moments
 
     def kill_at(self, moment: Moment, *command: str) -> Ending:
         """Run until the moment and no further. A command that never comes there runs to its end."""
@@ -179,6 +185,11 @@ class Killer:
     def kill_after(self, seconds: float, *command: str) -> Ending:
         """Run for so long and no longer; a command that is quicker ends by itself."""
         return self._ask(command, kill_after=seconds)[0]
+
+    def disturb(self, act: Sequence[str], *command: str, at: Moment | None = None) -> Ending:
+        """Run to the end, and call `module:function` with its words in the command's process when it comes to the
+        moment; without one, before it begins."""
+        return self._ask(command, act=list(act), act_at=at and asdict(at))[0]
 
     def _ask(self, command: Sequence[str], **wish: Any) -> tuple[Ending, list[Moment]]:
         assert self._process.stdin is not None
@@ -196,7 +207,10 @@ class Killer:
             out, err = ((Path(folder) / name).read_text(encoding="utf-8") for name in ("out", "err"))
             seen = Path(folder) / "moments"
             moments = json.loads(seen.read_text(encoding="utf-8")) if seen.exists() else []
-        return Ending(answer["code"], answer["seconds"], out, err), [Moment(**one) for one in moments]
+            ending = Ending(
+                answer["code"], answer["seconds"], out, err, (Path(folder) / "disturbed").exists()
+            )
+        return ending, [Moment(**one) for one in moments]
 
 
 def _tell_moments(reach: Callable[[Moment], None]) -> Callable[[FrameType, str, Any], None]:
@@ -298,14 +312,24 @@ def _be_the_command(wish: dict[str, Any]) -> None:
         file = os.open(folder / name, os.O_WRONLY | os.O_CREAT)
         os.dup2(file, stream.fileno())
     imported, moments = set(sys.modules), list[Moment]()
-    target = Moment(**wish["kill_at"]) if wish.get("kill_at") else None
+    told = wish.get("kill_at") or wish.get("act_at")
+    target = Moment(**told) if told else None
 
-    def die_at_target(moment: Moment) -> None:
-        if moment == target:
+    def act() -> None:
+        sys.setprofile(None)
+        (folder / "disturbed").touch()
+        if "act" not in wish:
             os.kill(os.getpid(), signal.SIGKILL)
+        _call_function(*wish["act"])
 
+    def act_at_target(moment: Moment) -> None:
+        if moment == target:
+            act()
+
+    if wish.get("act") and target is None:
+        act()
     if wish.get("watch") or target:
-        sys.setprofile(_tell_moments(moments.append if target is None else die_at_target))
+        sys.setprofile(_tell_moments(moments.append if target is None else act_at_target))
     code = _call(wish["command"])
     sys.setprofile(None)
     if wish.get("watch"):
@@ -319,8 +343,7 @@ def _be_the_command(wish: dict[str, Any]) -> None:
 def _call(command: Sequence[str]) -> int:
     try:
         if ":" in command[0]:
-            module, _, name = command[0].partition(":")
-            getattr(import_module(module), name)(*command[1:])
+            _call_function(*command)
         else:
             from flows.cli import app
 
@@ -331,6 +354,11 @@ def _call(command: Sequence[str]) -> int:
         traceback.print_exc()
         return 70
     return 0
+
+
+def _call_function(place: str, *words: str) -> None:
+    module, _, name = place.partition(":")
+    getattr(import_module(module), name)(*words)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 USER, PASSWORD, DATABASE = "shopkeeper", "opens+sesame/42", "shop"
+MISSING = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,18 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A server on a free port with one database; skips where PostgreSQL is not installed."""
+    if find_binaries() is None:
+        pytest.skip(MISSING)
+    with serve_postgres() as server:
+        yield server
+
+
+@contextmanager
+def serve_postgres() -> Iterator[Postgres]:
+    """A server on a free port with one database, for as long as the block lasts."""
     binaries = find_binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        raise FileNotFoundError(MISSING)
     # Directly under the temporary folder: another user must get there, and a socket's path must be short.
     folder = Path(tempfile.mkdtemp(prefix="segmentwerk-pg-"))
     account = choose_account()

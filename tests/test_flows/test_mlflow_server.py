@@ -1,22 +1,19 @@
 """The registry on a real MLflow server, over HTTP, with PostgreSQL behind it: it works, and it may go away mid-run."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 from lake_contents import assert_same_contents, list_runs, read_contents
-from postgres import Postgres, free_port
+from mlflow_server import START_S, MlflowServer
+from postgres import Postgres
 from promoting import FIRST_DAY, LAST_DAY, write_eager_shop
 from test_flows.conftest import Answer
 from test_flows.test_bad_input import assert_refused
@@ -27,51 +24,8 @@ from tasks.simulated_shop import write_delivery
 
 Command = Callable[..., Answer]
 # A registry that stays away is given up within a minute; these only keep a test from hanging.
-START_S, GIVE_UP_S = 120, 120
+GIVE_UP_S = 120
 pytestmark = pytest.mark.long
-
-
-@dataclass
-class MlflowServer:
-    """`mlflow server` on a port of its own; it can be taken away and brought back."""
-
-    database: str
-    files: Path
-    port: int = field(default_factory=free_port)
-    _process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self.files.mkdir(parents=True, exist_ok=True)
-        with (self.files / "server.log").open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
-                 "--backend-store-uri", self.database, "--artifacts-destination", str(self.files / "artifacts"),
-                 "--workers", "1"],
-                stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            )  # fmt: skip
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and self._process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/health", timeout=2).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.2)
-        raise RuntimeError(f"the MLflow server did not start:\n{(self.files / 'server.log').read_text()}")
-
-    def send(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, number)
-
-    def kill(self) -> None:
-        """Gone: its port refuses connections."""
-        self.send(signal.SIGKILL)
-        assert self._process is not None
-        self._process.wait(30)
 
 
 @pytest.fixture

@@ -83,7 +83,9 @@ def test_a_failure_of_the_code_itself_is_left_alone() -> None:
 
 def test_a_full_disk_is_told_with_the_file() -> None:
     with (
-        pytest.raises(RegistryError, match=r"cannot be written: /shop/x \(No space left"),
+        pytest.raises(
+            RegistryError, match=r"cannot be written: /shop/x \(No space left .*free some space, and run"
+        ),
         explaining("http://h"),
     ):
         raise OSError(28, "No space left on device", "/shop/x")
