@@ -27,6 +27,18 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show logs, and the traceba
 DEFAULT_CONFIG = Path("segmentwerk.toml")
 
 
+def _require_pair(key: str) -> str:
+    if "=" not in key:
+        raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
+    return key
+
+
+PersonKey = Annotated[
+    str,
+    typer.Option("--key", callback=_require_pair, help="An identity key of the person: KIND=VALUE."),
+]
+
+
 class MapKind(StrEnum):
     """How customers find their places on a map."""
 
@@ -110,7 +122,7 @@ def rollback(config: Config = DEFAULT_CONFIG, as_json: Json = False, debug: Debu
 
 @app.command()
 def forget(
-    key: Annotated[str, typer.Option("--key", help="An identity key of the person: KIND=VALUE.")],
+    key: PersonKey,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
     debug: Debug = False,
@@ -129,24 +141,22 @@ def forget(
 
 @app.command("subject-access")
 def subject_access(
-    key: Annotated[str, typer.Option("--key", help="An identity key of the person: KIND=VALUE.")],
+    key: PersonKey,
     config: Config = DEFAULT_CONFIG,
     out: Annotated[Path | None, typer.Option("--out", help="Write the answer to this file.")] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """All that is held about a person, as JSON; changes nothing."""
-    kind, key_hash = _hash_key(key, config)
-    run_view(
-        "describe_subject",
-        config,
-        key_kind=kind,
-        key_hash=key_hash,
-        out=out,
-        as_json=as_json or out is None,
-        debug=debug,
-        show="show_facts",
-    )
+
+    def run() -> dict[str, Any]:
+        from flows.settings import load_settings
+        from flows.views import describe_subject
+
+        kind, key_hash = _hash_key(key, config)
+        return describe_subject(load_settings(config), key_kind=kind, key_hash=key_hash, out=out)
+
+    run_command(run, config=config, as_json=as_json or out is None, debug=debug, show="show_facts")
 
 
 @app.command()
@@ -356,8 +366,6 @@ def _hash_key(key: str, config: Path) -> tuple[str, SecretStr]:
     from flows.settings import load_settings
     from tasks.pseudonyms import hash_identity, read_secret
 
-    if "=" not in key:
-        raise typer.BadParameter(f"'{key}' is not KIND=VALUE, for example email=ada@example.org")
     settings = load_settings(config)
     kind, _, value = key.partition("=")
     secret = read_secret(settings.home, settings.pseudonym_key)
