@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -72,12 +73,21 @@ def load_block(name: str) -> NotificationBlock:
 
     import tasks.mail  # noqa: F401
 
+    _quiet_apprise()
     block = Block.load(name)
     if not isinstance(block, NotificationBlock):
         raise TypeError(
             f"{name} is a {type(block).__name__}, which sends no messages; see docs/notifications.md"
         )
     return block
+
+
+def _quiet_apprise() -> None:
+    """It logs an address it cannot read while the block is loaded; what it says of a failure is in the error too."""
+    logger = logging.getLogger("apprise")
+    if logger.propagate:
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
 
 
 def _list_secrets(block: NotificationBlock) -> Iterator[str]:

@@ -94,9 +94,10 @@ def publish_weeks(reports: Path, store: Store, *, again: str = "") -> str:
         _upload_site(reports / newest, store, newest)
         _upload_site(reports / newest, store, LATEST)
     except Exception as error:  # each kind of store has errors of its own
+        said = describe_error(error)
         raise StoreError(
-            f"{store.uri}: the report could not be published: {describe_error(error)}; see that the bucket is there "
-            "and may be written to, then run `segmentwerk export` again"
+            f"{store.uri}: the report could not be published: {said}; see that the bucket is there and may be "
+            "written to, then run `segmentwerk export` again"
         ) from error
     return f"{store.uri}/{LATEST}/{INDEX}"
 
