@@ -1,4 +1,4 @@
-"""Upkeep that is killed at any of its writes has not happened: the lake reads as before, and the week can be run again."""
+"""Upkeep that is killed at any of its writes has not happened: the lake reads as before, and the week can run again."""
 
 import shutil
 from pathlib import Path
