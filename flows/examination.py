@@ -51,10 +51,11 @@ def _read_shop(config: Path) -> tuple[Shop | None, Finding]:
         settings = load_settings(config)
     except ConfigError as error:
         return None, Finding("wrong", str(error), "mend it; what needs it was not looked at")
-    return _describe(settings), Finding("ok", f"{config} can be read, and every variable in it is set")
+    return describe_shop(settings), Finding("ok", f"{config} can be read, and every variable in it is set")
 
 
-def _describe(settings: Settings) -> Shop:
+def describe_shop(settings: Settings) -> Shop:
+    """What checks look at in a configuration."""
     return Shop(
         home=settings.home,
         base=settings.base,

@@ -81,7 +81,8 @@ def _list_kept(lake: Lake, *, now: datetime) -> list[Mapping[str, int]]:
 
 
 def _maintain(lake: Lake, name: str, *, kept: Collection[int]) -> list[str]:
-    uri, done = lake.uri(name), []
+    uri = lake.uri(name)
+    done: list[str] = []
     if count_small_files(uri, below=SMALL_BYTES) >= SMALL_FILES:
         _set_version(lake, name, compact_files(uri, target=TARGET_BYTES, writing=WRITING))
         done.append("compacted")

@@ -63,8 +63,9 @@ def write_old_lake(file: Path) -> None:
     key.parent.mkdir()
     key.write_text(KEY, encoding="ascii")
     set_defaults(home=str(PLACE / "var"), debug=False)
-    # MLflow writes down where it was called from.
+    # MLflow writes down from where it was called, and by what.
     os.chdir(PLACE)
+    sys.argv = ["segmentwerk"]
     server = start_server()
     server.join()
     from flows.weekly_retrain import weekly_retrain
@@ -106,8 +107,15 @@ def unpack_old_lake(schema: int, folder: Path) -> Path:
 
 
 def deliver_next_week(folder: Path) -> None:
-    """What the shop's sources deliver in the week after."""
+    """What the shop's sources deliver in the week after; a heading alone where there is nothing new."""
+    from models.simulation.feeds import FEEDS
+
     shutil.copytree(folder / "next" / "inbox", folder / "inbox")
+    for feed in FEEDS:
+        place = folder / "inbox" / feed.name
+        if not place.exists():
+            place.mkdir()
+            (place / f"{LAST_DAY}.{feed.suffix}").write_text(",".join(feed.select) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ WEEKS = 4
 def make_week(number: int, *, seconds: float) -> SoakWeek:
     return SoakWeek(
         as_of=f"2026-{number:02d}", seconds=seconds, rss_mib=900.0, peak_mib=1000.0, server_mib=200.0, files=40,
-        threads=20, lake_files=100, lake_mib=9.5, log_entries=30, home_mib=70.0, stages={"ingest": 1.0},
+        threads=20,
+        engines=1, lake_files=100, lake_mib=9.5, log_entries=30, home_mib=70.0, stages={"ingest": 1.0},
     )  # fmt: skip
 
 

@@ -34,8 +34,9 @@ def look_at_registry(examination: Examination) -> Iterator[Finding]:
     try:
         yield from _look_at_models(registry, shop)
     except RegistryError as error:
-        found, _, remedy = str(error).rpartition(": ")
-        yield Finding("wrong", found or remedy, remedy if found else None)
+        text = str(error)
+        found, _, remedy = text.rpartition("; " if "; " in text else ": ")
+        yield Finding("wrong", found or text, remedy if found else None)
 
 
 def _look_at_models(registry: Registry, shop: Shop) -> Iterator[Finding]:

@@ -72,6 +72,17 @@ def test_segments_are_those_of_the_last_week(command: Command, weekly_shop: Any)
     )
 
 
+def test_the_newest_runs_say_what_they_took(command: Command, weekly_shop: Any) -> None:
+    runs = command("runs", "--config", weekly_shop.config, "--json").json["runs"]
+    assert [run["run_id"] for run in runs] == [week["run_id"] for week in reversed(weekly_shop.summaries)]
+    for run, week in zip(runs, reversed(weekly_shop.summaries), strict=True):
+        assert run["decision"] == week["promotion"]["decision"]
+        assert run["rows"]["read"] == week["ingest"]["read"]
+        assert run["stages"] == week["seconds"]
+        assert min(run["peak_mib"], run["lake_bytes"], run["lake_files"], run["free_bytes"]) > 0
+    assert command("runs", "--config", weekly_shop.config, "--last", 1).out.count("weekly-retrain") == 1
+
+
 def test_a_map_of_the_segments_is_one_file_that_holds_every_name(
     command: Command, weekly_shop: Any, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ ASKED = {
         "migration",
         "measure",
         "report",
+        "maintenance",
     },
 }
 METRICS = {"conversion", "cac", "aov", "churn", "ltv", "roi"}

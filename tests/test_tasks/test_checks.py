@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from pydantic import SecretStr
 
-from flows.examination import _describe, examine
+from flows.examination import describe_shop, examine
 from flows.settings import load_settings
 from tasks.checks import Examination, Finding, Shop, load_checks, run_check
 from tasks.checks import versions as versions_check
@@ -27,7 +27,7 @@ Look = Callable[..., list[Finding]]
 def look(weekly_shop: Any) -> Look:
     """What a check finds in the shop, or in one that differs from it."""
     checks = {check.name: check for check in load_checks()}
-    shop = _describe(load_settings(weekly_shop.config))
+    shop = describe_shop(load_settings(weekly_shop.config))
 
     def run(name: str, now: datetime = NOW, **changes: Any) -> list[Finding]:
         one = replace(shop, **changes)
@@ -192,7 +192,7 @@ def test_a_check_that_breaks_down_has_found_something_wrong(look: Look) -> None:
 
 
 def test_the_shop_that_checks_see_is_the_configured_one(weekly_shop: Any) -> None:
-    shop = _describe(load_settings(weekly_shop.config))
+    shop = describe_shop(load_settings(weekly_shop.config))
     assert isinstance(shop, Shop)
     assert (shop.home, shop.tracking_uri, shop.sends_reports) == (str(weekly_shop.home), None, False)
     assert os.path.samefile(shop.base, weekly_shop.folder)
