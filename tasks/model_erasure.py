@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -58,12 +59,14 @@ def erase_from_models(registry: Registry, lake: Lake, names: Sequence[str]) -> i
         RegistryError: the registry does not answer, or a version cannot be read.
     """
     client = connect(registry)
-    snapshots = list_snapshots(lake, names)
     changed = 0
     for model in _list_models(client, registry):
-        if model.snapshot_id in snapshots:
-            rows = _read_training_rows(lake, model.snapshot_id)
-            theirs = rows.index.isin(list(names))
+        rows = _read_training_rows(lake, model)
+        theirs = rows.index.isin(list(names))
+        if rows.empty and model.version is None:
+            # Of a run that was undone: nobody uses it, and nobody can say who is in it.
+            _discard(model)
+        elif theirs.any():
             changed += _erase_model(client, model, rows[theirs], rows[~theirs])
         _settle_digest(client, model)
     return changed
@@ -104,10 +107,25 @@ def find_versions(registry: Registry, snapshots: Collection[str]) -> list[str]:
     return sorted((str(v.version) for v in found if v.tags.get("snapshot_id") in snapshots), key=int)
 
 
-def _read_training_rows(lake: Lake, snapshot_id: str) -> pd.DataFrame:
-    """The rows of a snapshot by customer_id, in the columns that it has."""
-    rows = lake.table("snapshots").filter(ibis._.snapshot_id == snapshot_id).drop("snapshot_id")
-    return rows.to_pandas().set_index("customer_id").dropna(axis=1, how="all")
+def _read_training_rows(lake: Lake, model: _Logged) -> pd.DataFrame:
+    """The rows a model was fitted on, by customer_id, in the columns they have.
+
+    Of a version whose snapshot was undone with its run they are the factors of its day, which are the same if the run
+    was done again; none where there are no such either.
+    """
+    found: tuple[ibis.Table, ...] = ()
+    if lake.has("snapshots"):
+        kept = lake.table("snapshots")
+        found = (kept.filter(kept.snapshot_id == ibis.literal(model.snapshot_id or "")).drop("snapshot_id"),)
+    if lake.has("features") and model.version is not None and "as_of" in model.version.tags:
+        features = lake.table("features")
+        day = date.fromisoformat(model.version.tags["as_of"])
+        found += (features.filter(features.as_of == ibis.literal(day)).drop("as_of"),)
+    for rows in found:
+        frame = rows.to_pandas().set_index("customer_id")
+        if len(frame):
+            return frame.dropna(axis=1, how="all")
+    return pd.DataFrame()
 
 
 def _erase_model(client: MlflowClient, model: _Logged, theirs: pd.DataFrame, others: pd.DataFrame) -> int:
@@ -147,13 +165,17 @@ def _check_files(model: _Logged, folder: Path) -> None:
 def _give_up(model: _Logged, error: Exception) -> int:
     """What cannot be read may hold somebody all the same: files nobody uses go, those of a version must be mended."""
     if model.version is None:
-        if model.location.startswith("file:"):
-            shutil.rmtree(_find_folder(model), ignore_errors=True)
+        _discard(model)
         return 0
     raise RegistryError(
         f"model version {model.version.version} cannot be read, so nobody can be taken out of it: "
         f"{' '.join(str(error).split())}; restore its files, or delete the version and its artifacts"
     )
+
+
+def _discard(model: _Logged) -> None:
+    if model.location.startswith("file:"):
+        shutil.rmtree(_find_folder(model), ignore_errors=True)
 
 
 def _settle_digest(client: MlflowClient, model: _Logged) -> None:
