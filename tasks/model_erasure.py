@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import ibis
-import numpy as np
-import pandas as pd
 
 from models.draws import draw_customers
 from models.forgetting import forget_customers
@@ -61,13 +59,12 @@ def erase_from_models(registry: Registry, lake: Lake, names: Sequence[str]) -> i
     client = connect(registry)
     changed = 0
     for model in _list_models(client, registry):
-        rows = _read_training_rows(lake, model)
-        theirs = rows.index.isin(list(names))
-        if rows.empty and model.version is None:
+        rows = _find_training_rows(lake, model)
+        if rows is not None:
+            changed += _erase_model(client, model, rows, names)
+        elif model.version is None:
             # Of a run that was undone: nobody uses it, and nobody can say who is in it.
             _discard(model)
-        elif theirs.any():
-            changed += _erase_model(client, model, rows[theirs], rows[~theirs])
         _settle_digest(client, model)
     return changed
 
@@ -95,8 +92,7 @@ def list_snapshots(lake: Lake, names: Sequence[str]) -> set[str]:
     """The snapshots of training rows that one of these customers is in."""
     if not lake.has("snapshots"):
         return set()
-    people = ibis.memtable({"customer_id": list(names)}, schema={"customer_id": "string"})
-    theirs = lake.table("snapshots").semi_join(people, "customer_id")
+    theirs = lake.table("snapshots").semi_join(_list_people(names), "customer_id")
     return set(theirs.select("snapshot_id").distinct().to_pyarrow()["snapshot_id"].to_pylist())
 
 
@@ -107,30 +103,37 @@ def find_versions(registry: Registry, snapshots: Collection[str]) -> list[str]:
     return sorted((str(v.version) for v in found if v.tags.get("snapshot_id") in snapshots), key=int)
 
 
-def _read_training_rows(lake: Lake, model: _Logged) -> pd.DataFrame:
-    """The rows a model was fitted on, by customer_id, in the columns they have.
+def _list_people(names: Sequence[str]) -> ibis.Table:
+    return ibis.memtable({"customer_id": list(names)}, schema={"customer_id": "string"})
+
+
+def _find_training_rows(lake: Lake, model: _Logged) -> ibis.Table | None:
+    """The rows a model was fitted on: customer_id and factors.
 
     Of a version whose snapshot was undone with its run they are the factors of its day, which are the same if the run
-    was done again; none where there are no such either.
+    was done again; None where there are no such either.
     """
-    found: tuple[ibis.Table, ...] = ()
+    found: list[ibis.Table] = []
     if lake.has("snapshots"):
         kept = lake.table("snapshots")
-        found = (kept.filter(kept.snapshot_id == ibis.literal(model.snapshot_id or "")).drop("snapshot_id"),)
+        found.append(
+            kept.filter(kept.snapshot_id == ibis.literal(model.snapshot_id or "")).drop("snapshot_id")
+        )
     if lake.has("features") and model.version is not None and "as_of" in model.version.tags:
         features = lake.table("features")
         day = date.fromisoformat(model.version.tags["as_of"])
-        found += (features.filter(features.as_of == ibis.literal(day)).drop("as_of"),)
-    for rows in found:
-        frame = rows.to_pandas().set_index("customer_id")
-        if len(frame):
-            return frame.dropna(axis=1, how="all")
-    return pd.DataFrame()
+        found.append(features.filter(features.as_of == ibis.literal(day)).drop("as_of"))
+    return next((rows for rows in found if rows.limit(1).count().execute()), None)
 
 
-def _erase_model(client: MlflowClient, model: _Logged, theirs: pd.DataFrame, others: pd.DataFrame) -> int:
+def _erase_model(client: MlflowClient, model: _Logged, rows: ibis.Table, names: Sequence[str]) -> int:
     from mlflow.exceptions import MlflowException
 
+    people = _list_people(names)
+    theirs = rows.semi_join(people, "customer_id").to_pandas().set_index("customer_id")
+    if theirs.empty:
+        return 0
+    others = rows.anti_join(people, "customer_id").to_pandas().set_index("customer_id")
     with tempfile.TemporaryDirectory() as scratch:
         try:
             folder = _download(model, Path(scratch))
@@ -138,11 +141,11 @@ def _erase_model(client: MlflowClient, model: _Logged, theirs: pd.DataFrame, oth
             segmenter = read_segmenter(folder)
         except (MlflowException, ModelStateError, OSError) as error:
             return _give_up(model, error)
-        missing = dict.fromkeys([name for name in segmenter.factors if name not in theirs.columns], np.nan)
+        factors = list(segmenter.factors)
         state = forget_customers(
             segmenter,
-            theirs=theirs.assign(**missing),
-            others=draw_customers(others.assign(**missing), FITTING_ROWS, seed=0),
+            theirs=theirs.reindex(columns=factors),
+            others=draw_customers(others, FITTING_ROWS, seed=0).reindex(columns=factors),
         )
         fresh = Path(scratch) / "fresh"
         write_segmenter(Segmenter.from_state(state), fresh)
