@@ -31,6 +31,7 @@ from tasks.segments_model import ARRAYS, META, ModelStateError, digest_files, re
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 ERASING_TAG = "erasing"
@@ -70,22 +71,29 @@ def erase_from_models(registry: Registry, lake: Lake, names: Sequence[str]) -> i
 
 
 def _list_models(client: MlflowClient, registry: Registry) -> list[_Logged]:
+    """Every model whose files are there, and what version it is."""
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    # A version names its model as its source; not every registry tells the id by itself.
+    versions = {version.source.rpartition("/")[2]: version for version in found}
     experiment = client.get_experiment_by_name(registry.experiment)
-    versions = {found.model_id: found for found in client.search_model_versions(f"name = '{MODEL}'")}
-    known, token = [], None
+    logged, token = [], None
     while experiment is not None:
         page = client.search_logged_models([experiment.experiment_id], page_token=token)
-        for one in page:
-            about = client.get_run(one.source_run_id).data.tags if one.source_run_id else {}
-            known.append(
-                _Logged(
-                    one.model_id, one.artifact_location, about.get("snapshot_id"), versions.get(one.model_id)
-                )
-            )
-        token = page.token
-        if not token:
+        logged += list(page)
+        if not (token := page.token):
             break
-    return known
+    known = {one.model_id for one in logged}
+    if lost := [version.version for name, version in versions.items() if name not in known]:
+        raise RegistryError(
+            f"model version {lost[0]} names files that the registry does not know, so nobody can be taken out of them; "
+            "bring the registry back from a backup, or delete the version and its artifacts"
+        )
+    return [_describe_model(client, one, versions.get(one.model_id)) for one in logged]
+
+
+def _describe_model(client: MlflowClient, logged: LoggedModel, version: ModelVersion | None) -> _Logged:
+    about = client.get_run(logged.source_run_id).data.tags if logged.source_run_id else {}
+    return _Logged(logged.model_id, logged.artifact_location, about.get("snapshot_id"), version)
 
 
 def list_snapshots(lake: Lake, names: Sequence[str]) -> set[str]:
@@ -199,9 +207,7 @@ def _download(model: _Logged, scratch: Path) -> Path:
     import mlflow
 
     target = tempfile.mkdtemp(dir=scratch)
-    return Path(
-        mlflow.artifacts.download_artifacts(f"models:/{model.model_id}/data/{STATE}", dst_path=target)
-    )
+    return Path(mlflow.artifacts.download_artifacts(f"{model.location}/data/{STATE}", dst_path=target))
 
 
 def _replace_artifact(client: MlflowClient, model: _Logged, file: Path) -> None:
