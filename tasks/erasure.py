@@ -23,7 +23,7 @@ from tasks.export_erasure import Copy, erase_from_exports
 from tasks.forgotten import Forgotten, find_forgotten, find_keys, list_suppressed, select_refused
 from tasks.lake import ERASING_FLOW, Lake, Run
 from tasks.logs import get_logger
-from tasks.model_erasure import erase_from_models, list_snapshots
+from tasks.model_erasure import erase_from_models
 from tasks.places import Places
 from tasks.registry import open_registry
 from tasks.report_erasure import erase_from_reports
@@ -120,7 +120,8 @@ def erase_rows(lake: Lake, forgotten: Forgotten) -> dict[str, int]:
 
 
 def _erase_from_models(lake: Lake, places: Places, forgotten: Forgotten) -> int:
-    if not list_snapshots(lake, forgotten.names):
+    # A shop that has computed no factors has no models, and needs no registry for it.
+    if not lake.has("features"):
         return 0
     registry = open_registry(lake.home, tracking_uri=places.tracking_uri)
     return erase_from_models(registry, lake, forgotten.names)

@@ -112,19 +112,24 @@ def settle_exports(lake: Lake, places: Places) -> int:
 
 def find_in_exports(lake: Lake, places: Places, person: Forgotten) -> list[tuple[Exported, int]]:
     """The exports that can be read now and have rows of the person, and how many."""
-    found = []
-    for one in list_targets(lake, places):
-        place = Path(one.place)
-        if one.kind in (PUBLISH, MAP) or not place.exists():
-            continue
+    counted = [
+        (one, _count_rows(one, places, person))
+        for one in list_targets(lake, places)
+        if one.kind not in (PUBLISH, MAP) and Path(one.place).exists()
+    ]
+    return [(one, count) for one, count in counted if count]
+
+
+def _count_rows(one: Exported, places: Places, person: Forgotten) -> int:
+    """How many rows of a file are the person's; none of one that cannot be read."""
+    try:
         if one.kind == BI:
-            count = count_customers(place, person.people["customer_id"])
-        else:
-            with duckdb.connect() as con:
-                _rows, count = _scan_rows(con, place, _match(one, places.rules, person), places.rules)
-        if count:
-            found.append((one, count))
-    return found
+            return count_customers(Path(one.place), person.people["customer_id"])
+        with duckdb.connect() as con:
+            match = _match(one, places.rules, person)
+            return _scan_rows(con, Path(one.place), match, places.rules)[1]
+    except (duckdb.Error, pyarrow.ArrowInvalid, SourceError, OSError):
+        return 0
 
 
 def list_owed(lake: Lake) -> dict[tuple[str, str], str]:
@@ -158,6 +163,16 @@ def _erase_place(one: Exported, places: Places, forgotten: Forgotten, *, weeks: 
     if one.kind == PUBLISH:
         pages = withdraw_published(one, weeks=weeks, language=places.language)
         return replace(copy, state=OWED) if pages is None else replace(copy, rows=pages)
+    try:
+        return _erase_files(one, copy, places, forgotten)
+    # What the engine says of a row may quote the row.
+    except (duckdb.Error, pyarrow.ArrowInvalid, SourceError):
+        return replace(copy, state=UNREADABLE)
+    except OSError:
+        return replace(copy, state=OWED)
+
+
+def _erase_files(one: Exported, copy: Copy, places: Places, forgotten: Forgotten) -> Copy:
     place = Path(one.place)
     _remove_leftovers(place)
     if not place.exists():
@@ -166,11 +181,7 @@ def _erase_place(one: Exported, places: Places, forgotten: Forgotten, *, weeks: 
         return replace(copy, state=YOURS)
     if one.kind == BI:
         return replace(copy, rows=remove_customers(place, forgotten.people["customer_id"]))
-    try:
-        return replace(copy, rows=_remove_rows(place, _match(one, places.rules, forgotten), places.rules))
-    # What the engine says of a row may quote the row.
-    except (duckdb.Error, SourceError):
-        return replace(copy, state=UNREADABLE)
+    return replace(copy, rows=_remove_rows(place, _match(one, places.rules, forgotten), places.rules))
 
 
 def _may_be_unmounted(place: Path) -> bool:

@@ -11,14 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import ibis
-import numpy as np
-import pandas as pd
 
 from models.draws import draw_customers
 from models.forgetting import forget_customers
@@ -33,6 +32,7 @@ from tasks.segments_model import ARRAYS, META, ModelStateError, digest_files, re
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 ERASING_TAG = "erasing"
@@ -59,42 +59,49 @@ def erase_from_models(registry: Registry, lake: Lake, names: Sequence[str]) -> i
         RegistryError: the registry does not answer, or a version cannot be read.
     """
     client = connect(registry)
-    snapshots = list_snapshots(lake, names)
     changed = 0
     for model in _list_models(client, registry):
-        if model.snapshot_id in snapshots:
-            rows = _read_training_rows(lake, model.snapshot_id)
-            theirs = rows.index.isin(list(names))
-            changed += _erase_model(client, model, rows[theirs], rows[~theirs])
+        rows = _find_training_rows(lake, model)
+        if rows is not None:
+            changed += _erase_model(client, model, rows, names)
+        elif model.version is None:
+            # Of a run that was undone: nobody uses it, and nobody can say who is in it.
+            _discard(model)
         _settle_digest(client, model)
     return changed
 
 
 def _list_models(client: MlflowClient, registry: Registry) -> list[_Logged]:
+    """Every model whose files are there, and what version it is."""
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    # A version names its model as its source; not every registry tells the id by itself.
+    versions = {version.source.rpartition("/")[2]: version for version in found}
     experiment = client.get_experiment_by_name(registry.experiment)
-    versions = {found.model_id: found for found in client.search_model_versions(f"name = '{MODEL}'")}
-    known, token = [], None
+    logged, token = [], None
     while experiment is not None:
         page = client.search_logged_models([experiment.experiment_id], page_token=token)
-        for one in page:
-            about = client.get_run(one.source_run_id).data.tags if one.source_run_id else {}
-            known.append(
-                _Logged(
-                    one.model_id, one.artifact_location, about.get("snapshot_id"), versions.get(one.model_id)
-                )
-            )
-        token = page.token
-        if not token:
+        logged += list(page)
+        if not (token := page.token):
             break
-    return known
+    known = {one.model_id for one in logged}
+    if lost := [version.version for name, version in versions.items() if name not in known]:
+        raise RegistryError(
+            f"model version {lost[0]} names files that the registry does not know, so nobody can be taken out of them; "
+            "bring the registry back from a backup, or delete the version and its artifacts"
+        )
+    return [_describe_model(client, one, versions.get(one.model_id)) for one in logged]
+
+
+def _describe_model(client: MlflowClient, logged: LoggedModel, version: ModelVersion | None) -> _Logged:
+    about = client.get_run(logged.source_run_id).data.tags if logged.source_run_id else {}
+    return _Logged(logged.model_id, logged.artifact_location, about.get("snapshot_id"), version)
 
 
 def list_snapshots(lake: Lake, names: Sequence[str]) -> set[str]:
     """The snapshots of training rows that one of these customers is in."""
     if not lake.has("snapshots"):
         return set()
-    people = ibis.memtable({"customer_id": list(names)}, schema={"customer_id": "string"})
-    theirs = lake.table("snapshots").semi_join(people, "customer_id")
+    theirs = lake.table("snapshots").semi_join(_list_people(names), "customer_id")
     return set(theirs.select("snapshot_id").distinct().to_pyarrow()["snapshot_id"].to_pylist())
 
 
@@ -105,15 +112,37 @@ def find_versions(registry: Registry, snapshots: Collection[str]) -> list[str]:
     return sorted((str(v.version) for v in found if v.tags.get("snapshot_id") in snapshots), key=int)
 
 
-def _read_training_rows(lake: Lake, snapshot_id: str) -> pd.DataFrame:
-    """The rows of a snapshot by customer_id, in the columns that it has."""
-    rows = lake.table("snapshots").filter(ibis._.snapshot_id == snapshot_id).drop("snapshot_id")
-    return rows.to_pandas().set_index("customer_id").dropna(axis=1, how="all")
+def _list_people(names: Sequence[str]) -> ibis.Table:
+    return ibis.memtable({"customer_id": list(names)}, schema={"customer_id": "string"})
 
 
-def _erase_model(client: MlflowClient, model: _Logged, theirs: pd.DataFrame, others: pd.DataFrame) -> int:
+def _find_training_rows(lake: Lake, model: _Logged) -> ibis.Table | None:
+    """The rows a model was fitted on: customer_id and factors.
+
+    Of a version whose snapshot was undone with its run they are the factors of its day, which are the same if the run
+    was done again; None where there are no such either.
+    """
+    found: list[ibis.Table] = []
+    if lake.has("snapshots"):
+        kept = lake.table("snapshots")
+        found.append(
+            kept.filter(kept.snapshot_id == ibis.literal(model.snapshot_id or "")).drop("snapshot_id")
+        )
+    if lake.has("features") and model.version is not None and "as_of" in model.version.tags:
+        features = lake.table("features")
+        day = date.fromisoformat(model.version.tags["as_of"])
+        found.append(features.filter(features.as_of == ibis.literal(day)).drop("as_of"))
+    return next((rows for rows in found if rows.limit(1).count().execute()), None)
+
+
+def _erase_model(client: MlflowClient, model: _Logged, rows: ibis.Table, names: Sequence[str]) -> int:
     from mlflow.exceptions import MlflowException
 
+    people = _list_people(names)
+    theirs = rows.semi_join(people, "customer_id").to_pandas().set_index("customer_id")
+    if theirs.empty:
+        return 0
+    others = rows.anti_join(people, "customer_id").to_pandas().set_index("customer_id")
     with tempfile.TemporaryDirectory() as scratch:
         try:
             folder = _download(model, Path(scratch))
@@ -121,11 +150,11 @@ def _erase_model(client: MlflowClient, model: _Logged, theirs: pd.DataFrame, oth
             segmenter = read_segmenter(folder)
         except (MlflowException, ModelStateError, OSError) as error:
             return _give_up(model, error)
-        missing = dict.fromkeys([name for name in segmenter.factors if name not in theirs.columns], np.nan)
+        factors = list(segmenter.factors)
         state = forget_customers(
             segmenter,
-            theirs=theirs.assign(**missing),
-            others=draw_customers(others.assign(**missing), FITTING_ROWS, seed=0),
+            theirs=theirs.reindex(columns=factors),
+            others=draw_customers(others, FITTING_ROWS, seed=0).reindex(columns=factors),
         )
         fresh = Path(scratch) / "fresh"
         write_segmenter(Segmenter.from_state(state), fresh)
@@ -148,13 +177,17 @@ def _check_files(model: _Logged, folder: Path) -> None:
 def _give_up(model: _Logged, error: Exception) -> int:
     """What cannot be read may hold somebody all the same: files nobody uses go, those of a version must be mended."""
     if model.version is None:
-        if model.location.startswith("file:"):
-            shutil.rmtree(_find_folder(model), ignore_errors=True)
+        _discard(model)
         return 0
     raise RegistryError(
         f"model version {model.version.version} cannot be read, so nobody can be taken out of it: "
         f"{' '.join(str(error).split())}; restore its files, or delete the version and its artifacts"
     )
+
+
+def _discard(model: _Logged) -> None:
+    if model.location.startswith("file:"):
+        shutil.rmtree(_find_folder(model), ignore_errors=True)
 
 
 def _settle_digest(client: MlflowClient, model: _Logged) -> None:
@@ -175,9 +208,7 @@ def _download(model: _Logged, scratch: Path) -> Path:
     import mlflow
 
     target = tempfile.mkdtemp(dir=scratch)
-    return Path(
-        mlflow.artifacts.download_artifacts(f"models:/{model.model_id}/data/{STATE}", dst_path=target)
-    )
+    return Path(mlflow.artifacts.download_artifacts(f"{model.location}/data/{STATE}", dst_path=target))
 
 
 def _replace_artifact(client: MlflowClient, model: _Logged, file: Path) -> None:

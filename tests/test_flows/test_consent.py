@@ -25,7 +25,6 @@ email = "mail"
 [sources.columns]
 purpose = "purpose"
 granted = "false"
-told_at = "told_at"
 
 [[exports]]
 name = "everybody"
@@ -47,12 +46,7 @@ def refuse(shop: Any) -> dict[str, str]:
     known = {owners.get(hash_identity("email", a, secret=secret)): a for a in addresses.head(60)}
     people = [customer for customer in known if customer in chosen][:2]
     told = dict(zip(("profiling", "marketing"), people, strict=True))
-    rows = pd.DataFrame(
-        [
-            {"mail": known[who], "purpose": what, "told_at": "2026-11-15T12:00:00Z"}
-            for what, who in told.items()
-        ]
-    )
+    rows = pd.DataFrame([{"mail": known[who], "purpose": what} for what, who in told.items()])
     rows.to_csv(shop.folder / "refusals.csv", index=False)
     with Path(shop.config).open("a", encoding="utf-8") as file:
         file.write(REFUSALS)

@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import LAST_DAY, TRAINING, WEEKS
 from lake_contents import assert_same_contents, read_contents
 from planted import find_texts
 from pydantic import SecretStr
@@ -26,6 +26,16 @@ from tasks.pseudonyms import hash_identity, read_secret
 from tasks.registry import LoadedModel, load_version, open_registry
 from tasks.simulated_shop import write_config, write_delivery
 
+LAST_DAY = date(2026, 11, 15)
+WEEKS = (LAST_DAY - timedelta(weeks=1), LAST_DAY)
+TRAINING = """
+[training]
+segments_min = 4
+segments_max = 7
+bootstraps = 4
+finalists = 3
+algorithms = ["ward", "hdbscan"]
+"""
 EMAIL, CARD = "zephyrine@planted.example", "6299009988776655"
 VALUES = {
     "amount": "7391.83", "second amount": "6418.27", "revenue": "13810.1", "refused amount": "5823.91",
@@ -159,7 +169,7 @@ def planted(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("planted") / "shop"
     config = write_config(folder)
     with config.open("a", encoding="utf-8") as file:
-        file.write(CONFIG + TRAINING + 'algorithms = ["ward", "hdbscan"]\n')
+        file.write(CONFIG + TRAINING)
     for week, (start, end) in enumerate(zip((None, *WEEKS), WEEKS, strict=False)):
         write_delivery(shop, folder=folder, start=start, end=end)
         deliver(folder, f"{end}.csv", BY_BOTH if week else BY_CARD + BY_MAIL)

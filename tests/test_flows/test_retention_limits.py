@@ -20,10 +20,8 @@ def set_limits(config: Path, text: str) -> None:
 
 def test_a_table_that_has_no_limit_is_refused_by_name(tmp_path: Path) -> None:
     config = tmp_path / "segmentwerk.toml"
-    source = (
-        '[[sources]]\nname = "s"\npath = "*.csv"\n[sources.keys]\nemail = "m"\n[sources.columns]\n'
-        'occurred_at = "t"\nkind = "\'purchase\'"\n'
-    )
+    keys = '[sources.keys]\nemail = "m"\n[sources.columns]\noccurred_at = "t"\nkind = "\'purchase\'"\n'
+    source = f'[[sources]]\nname = "s"\npath = "*.csv"\n{keys}'
     config.write_text(source, encoding="utf-8")
     assert load_settings(config).retention.root == {}
     set_limits(config, "events = 1095\nreports = 400")

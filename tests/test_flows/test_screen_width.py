@@ -131,6 +131,8 @@ SHOWN: dict[str, Mapping[str, Any]] = {
     "show_models": versioned(),
     "show_exports": {"exports": {LONG: ["a.csv"]}, "contacts": {LONG: {"sentence": SENTENCE}}},
     "show_facts": {"decision": "watch", "reasons": [SENTENCE, SENTENCE], "customers": HUGE, LONG: FIGURE},
+    "show_receipt": {"receipt_id": LONG, "erased_at": "2026-11-16T05:00:00+00:00", "rows": {LONG: HUGE, "events": HUGE},
+                     "exports": [{"sentence": SENTENCE}, {"sentence": SENTENCE}]},
     "show_doctor": {
         "findings": [
             {"check": "lake", "status": "wrong", "sentence": SENTENCE, "remedy": LONG},
