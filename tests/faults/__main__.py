@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -32,6 +33,7 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "RUST_BACKTRACE": "0",
 }
 
 
@@ -39,6 +41,7 @@ def main() -> int:
     """0 if every fault was survived, without a row lost or doubled."""
     wish = read_wish()
     os.environ |= QUIET
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     kinds = choose(load_kinds(), wish.kinds)
     hindered = {name: why for name, kind in kinds.items() if (why := kind.find_hindrance())}
     started = time.monotonic()
@@ -133,8 +136,14 @@ def share_out(faults: Sequence[Fault], lanes: Sequence[Lane]) -> list[Verdict]:
                 tell(describe(verdict, place=len(done), of=len(faults)))
 
     with ThreadPoolExecutor(len(lanes)) as pool:
-        for one in [pool.submit(work, lane) for lane in lanes]:
-            one.result()
+        try:
+            for one in [pool.submit(work, lane) for lane in lanes]:
+                one.result()
+        except BaseException:
+            # Who is interrupted waits for the faults at work and no others.
+            while not waiting.empty():
+                waiting.get()
+            raise
     order = {(fault.kind, fault.course.name, fault.moment): n for n, fault in enumerate(faults)}
     return sorted(done, key=lambda one: order[one.kind, one.course, one.moment])
 

@@ -20,7 +20,8 @@ def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:
         return []
     wishes: list[tuple[str, Moment | None]] = [("var", None)]
     for part in PARTS.get(watched.course.name, ("var/lake",)):
-        wishes += [(part, None), (part, draw.choice(watched.starts[1:]))]
+        wishes.append((part, draw.choice(watched.starts[1:])))
+    wishes.append(("var/lake", None))
     return [
         Fault(
             "read-only folder", watched.course, f"{part} {moment or 'from the start'}",
