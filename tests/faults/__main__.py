@@ -105,16 +105,15 @@ def open_lane(stack: ExitStack, root: Path, prefect: OwnPrefect, courses: Sequen
 def list_faults(
     kinds: Sequence[Kind], watched: Sequence[Watched], *, seed: int = 0, most: int | None = None
 ) -> list[Fault]:
-    """The faults of some kinds for some courses; if there are more than `most`, so many evenly spread."""
+    """The faults of some kinds for some courses, in an order of chance; if there are more than `most`, so many of them."""
     faults = [
         fault
         for kind in kinds
         for one in watched
         for fault in kind.list_faults(one, random.Random(f"{seed} {kind.name} {one.course.name}"))  # noqa: S311
     ]
-    if most is None or most >= len(faults):
-        return faults
-    return [faults[n * len(faults) // most] for n in range(most)]
+    random.Random(seed).shuffle(faults)  # noqa: S311
+    return faults[:most]
 
 
 def share_out(faults: Sequence[Fault], lanes: Sequence[Lane]) -> list[Verdict]:
@@ -139,13 +138,12 @@ def share_out(faults: Sequence[Fault], lanes: Sequence[Lane]) -> list[Verdict]:
         try:
             for one in [pool.submit(work, lane) for lane in lanes]:
                 one.result()
-        except BaseException:
-            # Who is interrupted waits for the faults at work and no others.
+        except KeyboardInterrupt:
+            # The faults at work come to their end, no others are begun, and the table is of those there were.
             while not waiting.empty():
                 waiting.get()
-            raise
-    order = {(fault.kind, fault.course.name, fault.moment): n for n, fault in enumerate(faults)}
-    return sorted(done, key=lambda one: order[one.kind, one.course, one.moment])
+            tell("interrupted")
+    return sorted(done, key=lambda one: (one.kind, [c.name for c in COURSES].index(one.course), one.moment))
 
 
 def describe(verdict: Verdict, *, place: int, of: int) -> str:
