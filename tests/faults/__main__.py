@@ -105,7 +105,7 @@ def open_lane(stack: ExitStack, root: Path, prefect: OwnPrefect, courses: Sequen
 def list_faults(
     kinds: Sequence[Kind], watched: Sequence[Watched], *, seed: int = 0, most: int | None = None
 ) -> list[Fault]:
-    """The faults of some kinds for some courses, in an order of chance; if there are more than `most`, so many of them."""
+    """The faults of some kinds for some courses, in an order of chance; no more than `most`."""
     faults = [
         fault
         for kind in kinds
