@@ -31,7 +31,7 @@ def run_flow(
     def run() -> dict[str, Any]:
         from importlib import import_module
 
-        from flows.prefect_server import import_what_runs_need, start_server
+        from flows.prefect_server import explaining_prefect, import_what_runs_need, start_server
         from tasks.progress import report
 
         prepared = prepare()
@@ -41,7 +41,8 @@ def run_flow(
         flow = getattr(import_module(f"flows.{module}"), module)
         server.join()
         parameters = {"config": str(config)} | ({"as_of": as_of} if as_of else {})
-        result: dict[str, Any] = flow(*arguments, *prepared, **parameters)
+        with explaining_prefect():
+            result: dict[str, Any] = flow(*arguments, *prepared, **parameters)
         return result
 
     run_command(run, config=config, as_json=as_json, debug=debug, show=show)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.home import make_home
+from tasks.registry_faults import name_place
 
 # Read by Prefect, MLflow and Evidently at import; a value the user has set stays.
 DEFAULTS = {
@@ -22,6 +25,10 @@ DEFAULTS = {
     "PREFECT_TASKS_DEFAULT_NO_CACHE": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+
+class PrefectUnreachableError(RuntimeError):
+    """Prefect's server does not answer; the message says what to do."""
 
 
 def set_defaults(*, home: str, debug: bool) -> None:
@@ -54,6 +61,28 @@ def start_server() -> threading.Thread:
     thread = threading.Thread(target=context.run, args=(start,), name="prefect-server", daemon=True)
     thread.start()
     return thread
+
+
+@contextmanager
+def explaining_prefect() -> Iterator[None]:
+    """Turn what Prefect's client raises when its server is away, or fails, into one line.
+
+    Raises:
+        PrefectUnreachableError: that is what happened inside the block.
+    """
+    import httpx
+
+    try:
+        yield
+    except (httpx.HTTPError, RuntimeError) as error:
+        if not isinstance(error, httpx.HTTPError) and "Failed to reach API" not in str(error):
+            raise
+        from prefect.settings import PREFECT_API_URL
+
+        place, reason = name_place(PREFECT_API_URL.value() or "beside this run"), " ".join(str(error).split())
+        raise PrefectUnreachableError(
+            f"Prefect's server {place} does not answer ({reason}): once it does, run the same command again"
+        ) from error
 
 
 def import_what_runs_need() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -55,7 +55,7 @@ def record_promotion(
         gates: every number the rules looked at.
     """
     row = {
-        "decided_at": datetime.now(UTC),
+        "decided_at": _date_decision(list_promotions(lake)),
         "as_of": as_of,
         "decision": decision,
         "reasons": json.dumps(reasons),
@@ -66,6 +66,12 @@ def record_promotion(
         "gates": json.dumps(gates, sort_keys=True, default=str),
     }
     lake.append("promotions", pyarrow.Table.from_pylist([row], schema=_PROMOTIONS))
+
+
+def _date_decision(decisions: pd.DataFrame) -> datetime:
+    """Now, but after every decision on record: they are ordered by it, and clocks jump."""
+    now = datetime.now(UTC)
+    return now if decisions.empty else max(now, decisions["decided_at"].max() + timedelta(microseconds=1))
 
 
 def find_decision(decisions: pd.DataFrame, *, snapshot_id: str) -> pd.Series | None:

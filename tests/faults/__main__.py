@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -32,6 +33,7 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "RUST_BACKTRACE": "0",
 }
 
 
@@ -39,6 +41,7 @@ def main() -> int:
     """0 if every fault was survived, without a row lost or doubled."""
     wish = read_wish()
     os.environ |= QUIET
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     kinds = choose(load_kinds(), wish.kinds)
     hindered = {name: why for name, kind in kinds.items() if (why := kind.find_hindrance())}
     started = time.monotonic()
@@ -102,16 +105,15 @@ def open_lane(stack: ExitStack, root: Path, prefect: OwnPrefect, courses: Sequen
 def list_faults(
     kinds: Sequence[Kind], watched: Sequence[Watched], *, seed: int = 0, most: int | None = None
 ) -> list[Fault]:
-    """The faults of some kinds for some courses; if there are more than `most`, so many evenly spread."""
+    """The faults of some kinds for some courses, in an order of chance; no more than `most`."""
     faults = [
         fault
         for kind in kinds
         for one in watched
         for fault in kind.list_faults(one, random.Random(f"{seed} {kind.name} {one.course.name}"))  # noqa: S311
     ]
-    if most is None or most >= len(faults):
-        return faults
-    return [faults[n * len(faults) // most] for n in range(most)]
+    random.Random(seed).shuffle(faults)  # noqa: S311
+    return faults[:most]
 
 
 def share_out(faults: Sequence[Fault], lanes: Sequence[Lane]) -> list[Verdict]:
@@ -133,10 +135,15 @@ def share_out(faults: Sequence[Fault], lanes: Sequence[Lane]) -> list[Verdict]:
                 tell(describe(verdict, place=len(done), of=len(faults)))
 
     with ThreadPoolExecutor(len(lanes)) as pool:
-        for one in [pool.submit(work, lane) for lane in lanes]:
-            one.result()
-    order = {(fault.kind, fault.course.name, fault.moment): n for n, fault in enumerate(faults)}
-    return sorted(done, key=lambda one: order[one.kind, one.course, one.moment])
+        try:
+            for one in [pool.submit(work, lane) for lane in lanes]:
+                one.result()
+        except KeyboardInterrupt:
+            # The faults at work come to their end, no others are begun, and the table is of those there were.
+            while not waiting.empty():
+                waiting.get()
+            tell("interrupted")
+    return sorted(done, key=lambda one: (one.kind, [c.name for c in COURSES].index(one.course), one.moment))
 
 
 def describe(verdict: Verdict, *, place: int, of: int) -> str:

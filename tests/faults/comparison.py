@@ -24,6 +24,7 @@ _OF_THE_RUN = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SECONDS"),
+    (re.compile(r"(?<=since )\d{1,2} [A-Z][a-z]+ \d{4}"), "DAY"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from faults.courses import COURSES
 from faults.trial import Verdict
 
 COLUMNS = ("tried", "survived", "lost rows", "doubled rows")
@@ -12,7 +13,7 @@ COLUMNS = ("tried", "survived", "lost rows", "doubled rows")
 def write_table(verdicts: Sequence[Verdict], *, hindered: Mapping[str, str]) -> str:
     """Markdown: kinds by flows with the faults tried, and sums; kinds that cannot be tried here say why."""
     tried = [one for one in verdicts if one.tried]
-    courses = list(dict.fromkeys(one.course for one in tried))
+    courses = [course.name for course in COURSES if course.name in {one.course for one in tried}]
     lines = [_row("fault", *courses, *COLUMNS), _row("---", *["---:"] * (len(courses) + len(COLUMNS)))]
     for kind in dict.fromkeys(one.kind for one in tried):
         of_kind = [one for one in tried if one.kind == kind]

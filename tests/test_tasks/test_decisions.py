@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pandas as pd
 import pytest
 
@@ -120,3 +121,15 @@ def test_wins_are_those_of_weeks_as_they_were_decided_last(
     assert all(one["champion_version"] == "1" for one in found)
     assert find_last_winner(decisions, as_of=week(2), champion_version="1") == winner
     assert find_last_winner(decisions, as_of=week(2), champion_version="9") is None
+
+
+def test_decisions_keep_their_order_when_the_clock_has_been_ahead(tmp_path: Path) -> None:
+    decide(tmp_path, first())
+    with write_lake(str(tmp_path)) as lake:
+        ahead = lake.table("promotions").mutate(
+            decided_at=ibis.timestamp("2999-01-01 00:00:00", timezone="UTC")
+        )
+        lake.overwrite("promotions", ahead.to_pyarrow().cast(lake.schema("promotions")))
+        lake.commit(begin_run("test", week(0)), {})
+    promoted = {"as_of": week(1), "decision": "promote", "champion_version": "2", "previous_version": "1"}
+    assert list(decide(tmp_path, promoted)["champion_version"]) == ["1", "2"]

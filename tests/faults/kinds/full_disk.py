@@ -12,7 +12,7 @@ from faults.acts import BALLAST
 from faults.courses import Course, Watched
 from faults.lane import Lane
 
-MOMENTS = 4
+MOMENTS = 3
 LEFT = (0, 64 << 10, 512 << 10)  # bytes
 
 

@@ -13,7 +13,7 @@ from faults.lane import Lane
 
 COURSES = ("weekly", "score", "rollback")
 # Until the registry is in use for the first time, and somewhere on the way.
-AT_START, ON_THE_WAY = ("gone", "slow 0.3", "silent", "error"), ("gone", "error", "silent", "cut 400")
+AT_START, ON_THE_WAY = ("gone", "slow 0.3", "silent", "error"), ("gone", "error", "cut 400")
 
 
 def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:

@@ -18,9 +18,9 @@ PARTS = {"weekly": ("var/lake", "var/reports", "var/artifacts", "var/exports")}
 def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:
     if watched.course.answers:
         return []
-    wishes: list[tuple[str, Moment | None]] = [("var", None)]
-    for part in PARTS.get(watched.course.name, ("var/lake",)):
-        wishes += [(part, None), (part, draw.choice(watched.starts[1:]))]
+    parts = PARTS.get(watched.course.name, ("var/lake",))
+    wishes: list[tuple[str, Moment | None]] = [("var", None), ("var/lake", None)]
+    wishes += [(part, draw.choice(watched.starts[1:])) for part in parts]
     return [
         Fault(
             "read-only folder", watched.course, f"{part} {moment or 'from the start'}",

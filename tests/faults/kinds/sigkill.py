@@ -11,7 +11,7 @@ from faults import Fault, Kind
 from faults.courses import Course, Watched
 from faults.lane import Lane
 
-INSIDE = 7
+INSIDE = 6
 ATTEMPTS = 4
 
 
