@@ -75,7 +75,7 @@ def _list_models(client: MlflowClient, registry: Registry) -> list[_Logged]:
     """Every model whose files are there, and what version it is."""
     found = client.search_model_versions(f"name = '{MODEL}'")
     # A version names its model as its source; not every registry tells the id by itself.
-    versions = {version.source.rpartition("/")[2]: version for version in found}
+    versions = {str(version.source).rpartition("/")[2]: version for version in found}
     experiment = client.get_experiment_by_name(registry.experiment)
     logged, token = [], None
     while experiment is not None:
