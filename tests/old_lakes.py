@@ -84,7 +84,8 @@ def write_old_lake(file: Path) -> None:
 def _take_out_wheel(home: Path) -> None:
     """Models bring a wheel for programs that load them elsewhere. It is most of the weight, early models had none, and
     the digest of a model's files is made without it then."""
-    from tasks.registry import DIGEST_TAG, open_registry, tag_version
+    from tasks.model_files import DIGEST_TAG
+    from tasks.registry import open_registry, tag_version
     from tasks.segments_model import digest_files
 
     (wheel,) = home.rglob("*.whl")

@@ -9,8 +9,9 @@ from tasks.erasure import request_erasure
 from tasks.forgotten import find_forgotten
 from tasks.lake import ERASING_FLOW, begin_run, open_lake, write_lake
 from tasks.model_erasure import ERASING_TAG, erase_from_models
+from tasks.model_files import DIGEST_TAG
 from tasks.pseudonyms import hash_identity, read_secret
-from tasks.registry import DIGEST_TAG, MODEL, RegistryError, connect, load_version, open_registry
+from tasks.registry import MODEL, RegistryError, connect, load_version, open_registry
 
 LAST = date(2026, 11, 15)
 

@@ -12,7 +12,8 @@ from models.recipes import Recipe
 from models.segmenter import fit_segmenter
 from tasks.lake import begin_run, open_lake, write_lake
 from tasks.model_erasure import ERASING_TAG, erase_from_models, find_versions, list_snapshots
-from tasks.registry import DIGEST_TAG, MODEL, Registry, RegistryError, connect, load_version, open_registry
+from tasks.model_files import DIGEST_TAG
+from tasks.registry import MODEL, Registry, RegistryError, connect, load_version, open_registry
 from tasks.snapshots import store_snapshot
 
 PERSON = "c005"
