@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -129,6 +130,7 @@ def test_exactly_the_treatment_group_is_written_with_its_own_columns(shop: Path)
     assert found.written == found.reached == found.assigned == len(choose(arms, "letter", "call"))
     assert f"{STRANGERS} match no customer" in found.describe()
     assert [path.name for path in found.path.parent.iterdir()] == ["spring.csv"]
+    assert os.name != "posix" or found.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_one_arm_can_be_written_alone_in_a_folder(shop: Path) -> None:
