@@ -1,6 +1,6 @@
 """Consent that is withdrawn counts from the next run on, also for what is learnt from the past."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ email = "mail"
 [sources.columns]
 purpose = "purpose"
 granted = "false"
+told_at = "told_at"
 
 [[exports]]
 name = "everybody"
@@ -46,7 +47,9 @@ def refuse(shop: Any) -> dict[str, str]:
     known = {owners.get(hash_identity("email", a, secret=secret)): a for a in addresses.head(60)}
     people = [customer for customer in known if customer in chosen][:2]
     told = dict(zip(("profiling", "marketing"), people, strict=True))
-    rows = pd.DataFrame([{"mail": known[who], "purpose": what} for what, who in told.items()])
+    # Later than what the shop had said of them, which counts from when its files were written.
+    now = datetime.now(UTC).isoformat()
+    rows = pd.DataFrame([{"mail": known[who], "purpose": what, "told_at": now} for what, who in told.items()])
     rows.to_csv(shop.folder / "refusals.csv", index=False)
     with Path(shop.config).open("a", encoding="utf-8") as file:
         file.write(REFUSALS)
