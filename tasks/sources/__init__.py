@@ -22,7 +22,9 @@ from models.mapping import Source
 from models.schemas import EARLIEST
 
 # The engine begins with it: "Invalid Input Error: …"; the system with a number: "[Errno 2] …".
-_KIND = re.compile(r"^([A-Z][A-Za-z]+(?: [A-Z][A-Za-z]+)* (?:Error|exception): |\[Errno \d+\] )+")
+_KIND = re.compile(
+    r"^((?:[A-Z][A-Za-z/-]*(?: [A-Z][A-Za-z]*)* Error|[A-Z]\w*(?:Exception|Error)): |\[Errno \d+\] )+"
+)
 
 
 class SourceError(ValueError):

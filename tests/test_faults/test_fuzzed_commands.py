@@ -111,11 +111,19 @@ def test_an_odd_command_line_is_refused_in_one_line(
             shutil.copytree(pristine, folder, dirs_exist_ok=True)
             patch.chdir(folder)
             ending = run(PART, *words)
-            if ending.code == 2 and ending.err.startswith("Usage: "):
+            if ending.code == 2 and ending.err.startswith(("Usage: ", "Error: ")):
                 assert_usage(ending)
             elif ending.code:
                 assert_reason(
-                    ending, names=[*list_names(words), "segmentwerk", "sources.", "shop.toml", str(folder)]
+                    ending,
+                    names=[
+                        *list_names(words),
+                        "segmentwerk",
+                        "[[exports]]",
+                        "sources.",
+                        "shop.toml",
+                        str(folder),
+                    ],
                 )
             if words[0] != "ingest":
                 assert not (folder / "var" / "lake").exists()
