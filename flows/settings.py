@@ -370,7 +370,7 @@ def _describe(error: ValidationError, content: dict[str, Any]) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key '{key}'; the keys there are stand in segmentwerk.toml"
     if first["type"] == "missing":
-        return f"'{key}' is missing"
+        return f"'{key}' is missing; add it as segmentwerk.toml shows"
     message = first["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(first["input"], dict | list | tuple) else f" = {_shorten(repr(first['input']))}"
     return f"{key}{shown}: {message}"

@@ -81,8 +81,8 @@ class Source(BaseModel):
 
 
 def expression_sql(expression: str) -> str:
-    """The expression as DuckDB runs it: a cast that fails gives null."""
-    return parse_expression(expression).transform(_tolerate).sql(dialect="duckdb", comments=False)
+    """The expression as DuckDB runs it: what cannot be read is null."""
+    return _write(parse_expression(expression))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,12 @@ def map_column(column: Column, expression: str, *, timezone: str, given: str = "
     A cast that fails gives null and marks the row unreadable.
     """
     tree = parse_expression(expression)
-    casts = [
-        cast for cast in tree.find_all(exp.Cast)
-        if type(cast) is exp.Cast and not cast.find_ancestor(*_CONDITIONAL)
+    fallible = [
+        node for node in tree.find_all(exp.Cast, exp.StrToTime)
+        if type(node) is not exp.TryCast and not node.find_ancestor(*_CONDITIONAL)
     ]  # fmt: skip
-    failing = [f"({c.this.sql(dialect='duckdb')}) IS NOT NULL AND {_try_cast(c)} IS NULL" for c in casts]
-    tolerant = tree.transform(_tolerate)
-    raw = tolerant.sql(dialect="duckdb")
+    failing = [f"({_write(node.this)}) IS NOT NULL AND {_write(node)} IS NULL" for node in fallible]
+    raw = _write(tree)
     if direct := _convert(raw, given, column.type, timezone=timezone):
         return MappedColumn(column, direct, " OR ".join(f"({f})" for f in failing) or None)
     value = _typed(raw, column.type, timezone=timezone)
@@ -115,14 +114,19 @@ def map_column(column: Column, expression: str, *, timezone: str, given: str = "
     return MappedColumn(column, value, " OR ".join(f"({f})" for f in failing) or None)
 
 
+def _write(tree: exp.Expression) -> str:
+    """The expression as DuckDB runs it: a cast, or the reading of a time, that fails gives null."""
+    return tree.copy().transform(_tolerate).sql(dialect="duckdb", comments=False)
+
+
 def _tolerate(node: exp.Expression) -> exp.Expression:
+    # What takes a node's place is not looked into again, so what it holds is seen to first.
     if type(node) is exp.Cast:
-        return exp.TryCast(this=node.this, to=node.args["to"])
+        return exp.TryCast(this=node.this.transform(_tolerate), to=node.args["to"])
+    if isinstance(node, exp.StrToTime):
+        read = (node.this.transform(_tolerate), node.args["format"])
+        return exp.Anonymous(this="try_strptime", expressions=list(read))
     return node
-
-
-def _try_cast(cast: exp.Cast) -> str:
-    return exp.TryCast(this=cast.this.copy().transform(_tolerate), to=cast.args["to"]).sql(dialect="duckdb")
 
 
 def _convert(raw: str, given: str, wanted: str, *, timezone: str) -> str | None:

@@ -70,7 +70,9 @@ class TrainingSettings(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> TrainingSettings:
         if self.segments_max < self.segments_min:
-            raise ValueError(f"segments_max {self.segments_max} is below segments_min {self.segments_min}")
+            raise ValueError(
+                f"segments_max {self.segments_max} is below segments_min {self.segments_min}; raise it"
+            )
         catalogue = load_clusterers()
         for name in self.algorithms:
             if name not in catalogue:

@@ -16,7 +16,7 @@ from tasks.sources import (
     Delivery,
     Scan,
     SourceError,
-    find_reader,
+    find_delivery_reader,
     has_changed,
     list_deliveries,
     scan_delivery,
@@ -110,7 +110,7 @@ def open_delivery(con: DuckDBPyConnection, source: Source, delivery: Delivery) -
         SourceError: it cannot be read; or, with the last scan, it was written to while it was read.
     """
     if source.query is None:
-        reading = Reading(iter(()), delivery.fingerprint, sparse=find_reader(delivery.path).sparse)
+        reading = Reading(iter(()), delivery.fingerprint, sparse=find_delivery_reader(delivery).sparse)
         reading.scans = _scan_file(con, delivery)
     else:
         reading = Reading(iter(()), delivery.fingerprint)

@@ -166,7 +166,12 @@ class Staging:
             raise self._explain(source, error, file="its newest delivery") from error
 
     def _explain(self, source: Source, error: duckdb.Error, *, file: str) -> SourceError:
-        """What cannot be read: an expression that fails by itself is named, else it is the file."""
+        """What cannot be read: the file, or an expression, which is named, if it fails where the file does not."""
+        told = f"sources.{source.name}: cannot read {file}: {first_line(error)}; deliver it again"
+        try:
+            self.con.execute("SELECT count(COLUMNS(*)) FROM filled_rows")
+        except duckdb.Error:
+            return SourceError(told)
         for target, expression in list_expressions(source).items():
             try:
                 self.con.execute(f"SELECT count({expression_sql(expression)}) FROM filled_rows")
@@ -176,9 +181,7 @@ class Staging:
                     f'sources.{source.name}.{place} = "{expression}": {first_line(own)} (in {file}); '
                     "change the expression, or see docs/ingestion.md for what one may hold"
                 )
-        return SourceError(
-            f"sources.{source.name}: cannot read {file}: {first_line(error)}; deliver it again"
-        )
+        return SourceError(told)
 
     def finish(self) -> None:
         """Give every canonical table a relation `staged_<table>` of its rows with their marks, but for those whose
@@ -211,6 +214,7 @@ class Staging:
     def _open(self, source: Source, scan: Scan, *, known: dict[str, str], rows: int) -> dict[str, str]:
         """Make `linked_rows` of a scan: its rows, numbered, with the number of their key set."""
         stored = scan.stored_keys
+        self.con.execute("DROP VIEW IF EXISTS filled_rows")
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW raw_rows AS {scan.rows}")
         columns = _described(self.con, "raw_rows")
         missing = {n: kind for n, kind in known.items() if n.lower() not in {c.lower() for c in columns}}

@@ -22,7 +22,9 @@ from models.mapping import Source
 from models.schemas import EARLIEST
 
 # The engine begins with it: "Invalid Input Error: …"; the system with a number: "[Errno 2] …".
-_KIND = re.compile(r"^([A-Z][A-Za-z]+(?: [A-Z][A-Za-z]+)* (?:Error|exception): |\[Errno \d+\] )+")
+_KIND = re.compile(
+    r"^((?:[A-Z][A-Za-z/-]*(?: [A-Z][A-Za-z]*)* Error|[A-Z]\w*(?:Exception|Error)): |\[Errno \d+\] )+"
+)
 
 
 class SourceError(ValueError):
@@ -101,7 +103,7 @@ def find_reader(path: str) -> Reader:
         if path.lower().endswith(reader.suffixes):
             return reader
     known = ", ".join(suffix for reader in readers for suffix in reader.suffixes)
-    raise SourceError(f"{path}: no reader for this kind of file; it must end in one of: {known}")
+    raise SourceError(f"there is no reader for this kind of file; its name must end in one of: {known}")
 
 
 def list_deliveries(source: Source, *, base: str) -> list[Delivery]:
@@ -150,13 +152,28 @@ def scan_delivery(con: DuckDBPyConnection, delivery: Delivery) -> Scan:
             con.register_filesystem(filesystem)
     from tasks.sources.opening import check_whole
 
+    reader = find_delivery_reader(delivery)
     try:
         check_whole(delivery.path)
-        return find_reader(delivery.path).scan(con, delivery.path)
-    except (OSError, duckdb.Error, SourceError) as error:
+        return reader.scan(con, delivery.path)
+    except SourceError as error:
+        raise SourceError(f"sources.{delivery.source}: cannot read {delivery.name}: {error}") from error
+    except (OSError, duckdb.Error) as error:
         raise SourceError(
-            f"sources.{delivery.source}: cannot read {delivery.name}: {first_line(error)}"
+            f"sources.{delivery.source}: cannot read {delivery.name}: {first_line(error)}; deliver it again"
         ) from error
+
+
+def find_delivery_reader(delivery: Delivery) -> Reader:
+    """The reader of a source's file.
+
+    Raises:
+        SourceError: no reader answers to its name.
+    """
+    try:
+        return find_reader(delivery.path)
+    except SourceError as error:
+        raise SourceError(f"sources.{delivery.source}: cannot read {delivery.name}: {error}") from None
 
 
 def list_columns(con: DuckDBPyConnection, path: str) -> list[str]:
@@ -167,10 +184,9 @@ def list_columns(con: DuckDBPyConnection, path: str) -> list[str]:
     """
     from tasks.sources.opening import check_whole
 
-    reader = find_reader(path)
     try:
         check_whole(path)
-        rows = reader.scan(con, path).rows
+        rows = find_reader(path).scan(con, path).rows
         found = con.execute(f"DESCRIBE {rows}").fetchall() if rows else []
     except (OSError, duckdb.Error, SourceError) as error:
         raise SourceError(f"{path}: cannot be read: {first_line(error)}") from error

@@ -3,8 +3,8 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from hypothesis import given
@@ -17,7 +17,7 @@ from flows.cli import app
 
 PART = "command line"
 CLI = typer.main.get_command(app)
-COMMANDS: dict[str, click.Command] = CLI.commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = CLI.commands  # type: ignore[attr-defined]
 # These simulate a shop, start a server or wait for one when all is well: they are given what they refuse before.
 STARTING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("weekly", "score", "measure", "plan", "rollback", "forget", "ui"), ("--config", "missing.toml")),
@@ -45,17 +45,16 @@ PLACES = (
 )  # fmt: skip
 
 
-def list_values(parameter: click.Parameter) -> st.SearchStrategy[str]:
-    """What a parameter is given: often of its kind."""
-    name, kind = str(parameter.name), parameter.type.name
-    if name in ("config", "file", "out", "folder") or "path" in kind:
-        return st.sampled_from(PLACES) | st.sampled_from(WORDS)
-    if "datetime" in kind or name == "as_of":
-        return st.sampled_from(DAYS) | st.sampled_from(WORDS)
-    if "choice" in kind or isinstance(parameter.type, click.Choice):
+def list_values(parameter: Any) -> st.SearchStrategy[str]:
+    """What a parameter is given: often of its kind, which its name tells."""
+    if parameter.name in ("config", "file", "out", "folder"):
+        return st.sampled_from(PLACES[:2]) | st.sampled_from(PLACES) | st.sampled_from(WORDS)
+    if parameter.name == "as_of":
+        return st.sampled_from(DAYS[:2]) | st.sampled_from(DAYS) | st.sampled_from(WORDS)
+    if parameter.name == "method":
         return st.sampled_from(("pca", "tsne", "umap", "globe", "PCA", ""))
-    if "integer" in kind:
-        return st.integers(-3, 10**12).map(str) | st.sampled_from(WORDS)
+    if parameter.name in ("preview", "customers", "seed", "silence") or parameter.name.endswith("port"):
+        return st.integers(-1, 9).map(str) | st.integers(-3, 10**12).map(str) | st.sampled_from(WORDS)
     return st.sampled_from(WORDS) | st.text(st.characters(exclude_characters="\0"), max_size=8)
 
 
@@ -77,8 +76,8 @@ def command_lines(draw: st.DrawFn) -> tuple[str, ...]:
 
 
 @st.composite
-def _given(draw: st.DrawFn, parameter: click.Parameter) -> list[str]:
-    if not isinstance(parameter, click.Option):
+def _given(draw: st.DrawFn, parameter: Any) -> list[str]:
+    if parameter.param_type_name == "argument":
         return [draw(list_values(parameter))]
     option = draw(st.sampled_from(parameter.opts))
     if option in LEFT_OUT:
@@ -112,11 +111,19 @@ def test_an_odd_command_line_is_refused_in_one_line(
             shutil.copytree(pristine, folder, dirs_exist_ok=True)
             patch.chdir(folder)
             ending = run(PART, *words)
-            if ending.code == 2 and ending.err.startswith("Usage: "):
+            if ending.code == 2 and ending.err.startswith(("Usage: ", "Error: ")):
                 assert_usage(ending)
             elif ending.code:
                 assert_reason(
-                    ending, names=[*list_names(words), "segmentwerk", "sources.", "shop.toml", str(folder)]
+                    ending,
+                    names=[
+                        *list_names(words),
+                        "segmentwerk",
+                        "[[exports]]",
+                        "sources.",
+                        "shop.toml",
+                        str(folder),
+                    ],
                 )
             if words[0] != "ingest":
                 assert not (folder / "var" / "lake").exists()

@@ -136,7 +136,7 @@ def test_a_file_that_is_no_text_is_no_configuration(tmp_path: Path) -> None:
 def test_no_source_at_all_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "shop.toml"
     file.write_text('currency = "EUR"', encoding="utf-8")
-    assert read_error(file) == "'sources' is missing"
+    assert read_error(file) == "'sources' is missing; add it as segmentwerk.toml shows"
 
 
 def test_variables_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

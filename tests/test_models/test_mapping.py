@@ -96,6 +96,17 @@ def test_a_cast_that_fails_is_a_bad_row_not_a_failed_file() -> None:
     assert run(mapping, [GOOD])["value"][0] == pytest.approx(19.8)
 
 
+def test_a_cast_within_a_cast_and_a_time_in_a_form_of_its_own_fail_no_file_either() -> None:
+    nested = source(columns=COLUMNS | {"value": "((amount::double)::varchar)::double"})
+    assert reasons(nested, amount="n/a") == ["value: not a number"]
+    assert run(nested, [GOOD])["value"][0] == pytest.approx(9.9)
+    formed = source(columns=COLUMNS | {"occurred_at": "strptime(ts, '%d.%m.%Y')"})
+    assert reasons(formed, ts="never") == ["occurred_at: not a time"]
+    assert run(formed, [GOOD | {"ts": "16.11.2026"}])["occurred_at"][0] == pd.Timestamp(
+        "2026-11-16", tz="UTC"
+    )
+
+
 def test_a_cast_in_a_branch_not_taken_is_not_held_against_the_row() -> None:
     mapping = source(columns=COLUMNS | {"value": "case when action = 'buy' then amount::double end"})
     assert reasons(mapping, action="page_view", amount="n/a") == []
