@@ -113,4 +113,4 @@ def find_refusal(again: Ending, course: Course) -> list[str]:
 
 
 def read_message(ending: Ending) -> str:
-    return ending.err.strip().splitlines()[-1] if ending.code > 0 and ending.err.strip() else ""
+    return next((line for line in ending.err.splitlines() if line.startswith("error: ")), "")

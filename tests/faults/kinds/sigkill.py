@@ -12,7 +12,7 @@ from faults.courses import Course, Watched
 from faults.lane import Lane
 
 INSIDE = 6
-ATTEMPTS = 4
+LONGEST_S = 0.4
 
 
 def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:
@@ -20,15 +20,15 @@ def list_faults(watched: Watched, draw: random.Random) -> list[Fault]:
         Fault("sigkill", watched.course, str(moment), partial(kill_at, watched.course, moment))
         for moment in watched.between
     ]
-    shares = [draw.uniform(0.05, 0.95) for _ in range(INSIDE)]
-    inside = [
+    # Some time after whatever the command passes: in the middle of what the product calls, too.
+    inside = [(draw.choice(watched.moments), draw.uniform(0, LONGEST_S)) for _ in range(INSIDE)]
+    return at_boundaries + [
         Fault(
-            "sigkill", watched.course, f"after {share:.0%} of the time",
-            partial(kill_inside, watched.course, share * watched.seconds),
+            "sigkill", watched.course, f"{seconds:.2f} s {moment}",
+            partial(kill_inside, watched.course, moment, seconds),
         )
-        for share in shares
+        for moment, seconds in inside
     ]  # fmt: skip
-    return at_boundaries + inside
 
 
 def kill_at(course: Course, moment: Moment, lane: Lane) -> Ending | None:
@@ -36,14 +36,10 @@ def kill_at(course: Course, moment: Moment, lane: Lane) -> Ending | None:
     return ending if ending.was_killed else None
 
 
-def kill_inside(course: Course, seconds: float, lane: Lane) -> Ending | None:
-    """A command that was quicker than when it was watched is killed earlier."""
-    for attempt in range(ATTEMPTS):
-        lane.restore(course)
-        ending = lane.killer.kill_after(seconds / 2**attempt, *course.command(lane.shop))
-        if ending.was_killed:
-            return ending
-    return None
+def kill_inside(course: Course, moment: Moment, seconds: float, lane: Lane) -> Ending | None:
+    act = ("faults.acts:die_after", str(seconds))
+    ending = lane.killer.disturb(act, *course.command(lane.shop), at=moment)
+    return ending if ending.was_killed else None
 
 
 KIND = Kind("sigkill", "SIGKILL between any two steps, and inside them", list_faults)
