@@ -394,7 +394,8 @@ def _show_soak(folder: Path, options: argparse.Namespace, out: Console) -> None:
     for week in soak_shop(folder / "soak", weeks=options.soak_weeks, customers=options.soaked_customers):
         weeks.append(week)
         out.print(
-            f"week {len(weeks)}: {week.seconds:.1f} s, {week.rss_mib:,.0f} MiB, {week.files} open files"
+            f"week {len(weeks)}: {week.seconds:.1f} s, {week.rss_mib:,.0f} MiB, {week.files} open files, "
+            f"{week.engines} engines, {week.lake_files} files in the lake"
         )
     shutil.rmtree(folder / "soak")
     show_soak(weeks, out)

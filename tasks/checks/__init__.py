@@ -105,12 +105,14 @@ def run_check(check: Check, examination: Examination) -> list[Finding]:
     """What a check finds; one that breaks down has found something wrong."""
     if check.needs_shop and examination.shop is None:
         return []
+    found: list[Finding] = []
     try:
-        return list(check.look(examination))
-    # Whatever stops a check is what the doctor was asked for.
+        found.extend(check.look(examination))
+    # Whatever stops a check is what the doctor was asked for; what it had found by then stands.
     except Exception as error:
         text = mask_text(str(error)) or type(error).__name__
-        return [Finding("wrong", f"this could not be looked at: {text}")]
+        found.append(Finding("wrong", f"this could not be looked at: {text}"))
+    return found
 
 
 def require_shop(examination: Examination) -> Shop:

@@ -27,8 +27,12 @@ def look_at_lake(examination: Examination) -> Iterator[Finding]:
         yield Finding("warn", f"no run has finished in {lake.root} yet", "run `segmentwerk weekly`")
         return
     yield _judge_schema(lake)
-    yield from _look_at_tables(lake)
-    yield from _look_for_leftovers(lake)
+    broken = list(_find_broken_tables(lake))
+    if broken:
+        yield from broken
+    else:
+        yield Finding("ok", "every table has the version its last run names, with all its files")
+        yield from _look_for_leftovers(lake)
     yield _judge_age(lake, now=examination.now)
 
 
@@ -40,24 +44,19 @@ def _judge_schema(lake: Lake) -> Finding:
     return Finding("ok", told)
 
 
-def _look_at_tables(lake: Lake) -> Iterator[Finding]:
-    whole = True
+def _find_broken_tables(lake: Lake) -> Iterator[Finding]:
     for name, version in sorted(lake.versions.items()):
         try:
             missing = list_missing_files(lake.uri(name), version)
         # Delta has many words for a log that cannot be read.
         except Exception as error:
-            whole = False
             reason = " ".join(str(error).split())
             yield Finding("wrong", f"table {name}: version {version} cannot be opened ({reason})", BACKUP)
             continue
         if missing:
-            whole = False
             yield Finding(
                 "wrong", f"table {name}: {len(missing)} files are missing, first {missing[0]}", BACKUP
             )
-    if whole:
-        yield Finding("ok", "every table has the version its last run names, with all its files")
 
 
 def _look_for_leftovers(lake: Lake) -> Iterator[Finding]:

@@ -29,9 +29,9 @@ def look(weekly_shop: Any) -> Look:
     checks = {check.name: check for check in load_checks()}
     shop = describe_shop(load_settings(weekly_shop.config))
 
-    def run(name: str, now: datetime = NOW, **changes: Any) -> list[Finding]:
+    def run(name: str, now: datetime | None = None, **changes: Any) -> list[Finding]:
         one = replace(shop, **changes)
-        return run_check(checks[name], Examination(one, now, timedelta(seconds=120)))
+        return run_check(checks[name], Examination(one, now or datetime.now(UTC), timedelta(seconds=120)))
 
     return run
 
