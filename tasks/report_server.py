@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import webbrowser
@@ -10,7 +11,6 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from monitoring.pages.layout.content_policy import choose_policy
 from tasks.reports import LATEST, list_weeks
@@ -90,10 +90,13 @@ class _ReportHandler(SimpleHTTPRequestHandler):
         return None
 
     def _is_published(self) -> bool:
-        asked = unquote(_drop_query(self.path))
-        if "\0" in asked or any(part.startswith(".") for part in asked.split("/")):
+        folder, asked = os.path.realpath(self.directory), self.translate_path(self.path)
+        try:
+            place = Path(os.path.realpath(asked))
+        except ValueError:  # a byte that no path can have
             return False
-        return Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve())
+        hidden = any(part.startswith(".") for part in Path(asked).relative_to(self.directory).parts)
+        return place.is_relative_to(folder) and not hidden
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002 (the base class's signature)
         """No listing of folders."""

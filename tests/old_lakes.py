@@ -20,6 +20,8 @@ from pathlib import Path
 
 from moved_registry import move_registry
 
+from tasks.pseudonyms import KEY_FILE
+
 FIXTURES = Path(__file__).parent / "fixtures"
 LAST_DAY = date(2026, 11, 15)
 FIRST_DAY = LAST_DAY - timedelta(weeks=1)
@@ -103,6 +105,8 @@ def unpack_old_lake(schema: int, folder: Path) -> Path:
     """The shop of a schema in a folder of a test's own, with nothing in its inbox yet; its configuration."""
     with tarfile.open(FIXTURES / f"lake_schema_{schema}.tar.xz") as packed:
         packed.extractall(folder, filter="data")
+    # An archive that anybody can read says so of what is in it.
+    (folder / "var" / KEY_FILE).chmod(0o600)
     move_registry(folder / "var", was=PLACE, now=folder)
     return folder / "segmentwerk.toml"
 

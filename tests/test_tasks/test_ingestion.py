@@ -218,7 +218,10 @@ def test_an_empty_source_is_a_warning(tmp_path: Path) -> None:
             shop(columns=COLUMNS | {"value": "price"}),
             r"sources\.shop: column 'price' \(for value\) not found; the source has: id",
         ),
-        (shop(columns=COLUMNS | {"value": "array_length(amount)"}), r"sources\.shop\.columns\.value = .*array_length\(VARCHAR\)"),
+        (
+            shop(columns=COLUMNS | {"value": "array_length(amount)"}),
+            r"sources\.shop\.columns\.value = .*array_length\(VARCHAR\)",
+        ),
     ],
 )  # fmt: skip
 def test_a_source_that_cannot_be_read_says_why_in_one_line(

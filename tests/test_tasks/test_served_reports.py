@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.reports import open_server
+from tasks.report_server import open_server
 
 
 @pytest.fixture(scope="module")
