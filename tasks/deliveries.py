@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow
 from duckdb import DuckDBPyConnection
@@ -36,22 +36,32 @@ _DELIVERIES = pyarrow.schema(
 
 @dataclass(slots=True)
 class Ledger:
-    """What has been taken in before, and what this run adds to it."""
+    """What has been taken in before, and what this run adds to it.
+
+    Attributes:
+        latest: when the last of it was taken in, as its run's clock said.
+    """
 
     known: dict[tuple[str, str], str] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
     new: list[dict[str, object]] = field(default_factory=list)
+    latest: datetime | None = None
 
     def record(self, delivery: Delivery, *, fingerprint: str, columns: dict[str, str], rows: int) -> None:
         """Note that a delivery is taken in by this run."""
         self.new.append(
             {
                 "source": delivery.source, "path": delivery.name, "fingerprint": fingerprint,
-                "columns": json.dumps(columns), "rows": rows, "taken_in_at": datetime.now(UTC).replace(microsecond=0),
+                "columns": json.dumps(columns), "rows": rows, "taken_in_at": self._date_entry(),
             }
         )  # fmt: skip
         if columns:
             self.columns[delivery.source] = columns
+
+    def _date_entry(self) -> datetime:
+        """Now, but after every earlier run's: what a database was asked for last is told by it, and clocks jump."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        return now if self.latest is None else max(now, self.latest + timedelta(seconds=1))
 
 
 def name_batch(delivery: Delivery, *, attempt: int, is_file: bool) -> str:
@@ -69,6 +79,7 @@ def read_ledger(lake: Lake) -> Ledger:
     if lake.has("deliveries"):
         for row in lake.table("deliveries").order_by("taken_in_at", "path").to_pyarrow().to_pylist():
             ledger.known[row["source"], row["path"]] = row["fingerprint"]
+            ledger.latest = row["taken_in_at"]
             if row["columns"]:
                 ledger.columns[row["source"]] = json.loads(row["columns"])
     return ledger
