@@ -17,7 +17,7 @@ from killing import Ending, Moment
 from own_prefect import OwnPrefect
 
 INGESTING = ("ingest", "ingest sql")
-SAMPLE = 14
+SAMPLE = 10
 
 
 def moment(where: str, *, writes: bool = False) -> Moment:
