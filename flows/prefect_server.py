@@ -37,8 +37,9 @@ def set_defaults(*, home: str, debug: bool) -> None:
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
     if not _has_own_prefect() and "://" not in home:
-        make_home(Path(home))
-        os.environ.setdefault("PREFECT_HOME", str(Path(home) / "prefect"))
+        if "PREFECT_HOME" not in os.environ:
+            make_home(Path(home))
+            os.environ["PREFECT_HOME"] = str(Path(home) / "prefect")
         Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
 

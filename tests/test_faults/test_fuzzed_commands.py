@@ -135,7 +135,7 @@ def list_names(words: tuple[str, ...]) -> list[str]:
     """What was given, as a message may show it."""
     given = [re.sub(r"^--[a-z-]+=|^-c", "", word) for word in words[1:]]
     shown = ("".join(letter if letter.isprintable() else " " for letter in word) for word in given)
-    return [word for word in shown if len(word.strip()) > 2]
+    return [word for word in shown if word.strip()]
 
 
 @pytest.mark.parametrize(
