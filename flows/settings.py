@@ -372,6 +372,8 @@ def _describe(error: ValidationError, content: dict[str, Any]) -> str:
     if first["type"] == "missing":
         return f"'{key}' is missing; add it as segmentwerk.toml shows"
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "path_type":
+        message = "must be a path, in quotes"
     shown = "" if isinstance(first["input"], dict | list | tuple) else f" = {_shorten(repr(first['input']))}"
     return f"{key}{shown}: {message}"
 

@@ -81,9 +81,9 @@ def translate_expression(sql: str, table: ibis.Table) -> Value:
     try:
         query, *more = sqlglot.parse(f"SELECT {sql}", read="duckdb")
     except (sqlglot.errors.SqlglotError, RecursionError):
-        raise ValueError("not one SQL expression") from None
+        raise ValueError(f"not one SQL expression; allowed are {ALLOWED}") from None
     if more or not isinstance(query, exp.Select) or len(query.expressions) != 1 or goes_on(query):
-        raise ValueError("not one SQL expression")
+        raise ValueError(f"not one SQL expression; allowed are {ALLOWED}")
     try:
         return _translate(query.expressions[0], table)
     except (IbisError, ValidationError, TypeError, AttributeError):

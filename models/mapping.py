@@ -60,9 +60,11 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _one_place(self) -> Source:
         if (self.path is None) == (self.connection is None):
-            raise ValueError("a source has either a path (files) or a connection with a query (a database)")
+            raise ValueError(
+                "a source has either a path (files) or a connection with a query (a database); give one of the two"
+            )
         if (self.connection is None) != (self.query is None):
-            raise ValueError("connection and query belong together")
+            raise ValueError("connection and query belong together; give both or neither")
         if self.watermark is not None and self.query is None:
             raise ValueError("watermark names a column of a query; files need none")
         return self

@@ -116,7 +116,7 @@ def _check_value(expression: str, *, table: str) -> None:
     """Refuse what cannot be a factor of `table`, before there is any data."""
     value = translate_expression(expression, _stand_in(table))
     if not (value.type().is_numeric() or value.type().is_boolean()):
-        raise ValueError(f"a factor is a number, this is a {value.type()}")
+        raise ValueError(f"a factor is a number, this is a {value.type()}; count or sum it, or cast it")
     if table == "customers" and not value.op().shape.is_columnar():
         raise ValueError("there is one row a customer, so it may not aggregate and must use a column")
     if table != "customers" and not (value.op().shape.is_scalar() and value.op().find(ops.Reduction)):

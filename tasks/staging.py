@@ -130,24 +130,24 @@ class Staging:
         read = filtered = bad = swallowed = 0
         columns: dict[str, str] = {}
         for scan in scans:
-            if scan.rows:
-                try:
+            try:
+                if scan.rows:
                     columns = self._stage(
                         source, scan, file=file, told_at=told_at, known=known_columns or {}, rows=read
                     )
-                except duckdb.Error as error:
-                    raise self._explain(source, error, file=file) from error
-                except MissingColumn as error:
-                    raise SchemaBreakError(f"{error} (in {file})") from error
-                except ValueError as error:
-                    raise SourceError(f"{error} (in {file})") from error
-                counts = self._count(self.files[source.table][-1])
-                read, filtered, bad = (a + b for a, b in zip((read, filtered, bad), counts, strict=True))
-            lost = self._stage_lost(source, scan, file=file) if scan.lost else 0
-            read, bad = read + lost, bad + lost
-            if scan.lines:
-                row = self.con.execute(scan.lines).fetchone()
-                swallowed = max(0, int(row[0] if row else 0) - read)
+                    counts = self._count(self.files[source.table][-1])
+                    read, filtered, bad = (a + b for a, b in zip((read, filtered, bad), counts, strict=True))
+                lost = self._stage_lost(source, scan, file=file) if scan.lost else 0
+                read, bad = read + lost, bad + lost
+                if scan.lines:
+                    row = self.con.execute(scan.lines).fetchone()
+                    swallowed = max(0, int(row[0] if row else 0) - read)
+            except duckdb.Error as error:
+                raise self._explain(source, error, file=file) from error
+            except MissingColumn as error:
+                raise SchemaBreakError(f"{error} (in {file})") from error
+            except ValueError as error:
+                raise SourceError(f"{error} (in {file})") from error
         return StagedDelivery(read=read, filtered=filtered, bad=bad, columns=columns, swallowed=swallowed)
 
     def show(self, source: Source, scan: Scan, *, rows: int) -> Any:

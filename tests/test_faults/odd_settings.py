@@ -71,7 +71,7 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 # Nothing of these may be run, whatever place they stand in.
 SQL = (
-    "1; drop table events", "(select 1)", "amount from raw_rows", "*", "((", "--", "/*", "''", "id id",
+    "1; drop table events", "(select 1)", "amount from events", "*", "((", "--", "/*", "''", "id id",
     "id, ts", "$latest", "?", "$1", "read_text('/etc/passwd')", "getenv('HOME')",
     "current_setting('home_directory')", "query('select 1')", "sum(amount)", "row_number() over ()",
     "amount::integer[]", "no_such_column", "no_such_function(id)", "id + ts", "lower(1, 2, 3)",

@@ -55,7 +55,7 @@ def test_a_spoilt_configuration_is_refused_or_meant_that_way(
 def test_an_odd_home_is_a_home_or_is_named(tmp_path_factory: pytest.TempPathFactory, home: str) -> None:
     folder = tmp_path_factory.mktemp("case")
     try:
-        config = write_shop(folder, write_config(BASE | {"home": home, "campaigns": []}))
+        config = write_shop(folder, write_config(BASE | {"home": home, "sources": BASE["sources"][:1]}))
         ending = run(PART, "ingest", "--json", "--config", str(config))
         if ending.code:
             assert_reason(ending, names=[home.split("/")[0].replace("\n", " "), str(folder)])
