@@ -85,7 +85,9 @@ def run_command(
             result = work()
     except ConfigError as error:
         _fail(error, code=2, debug=debug)
-    except (Exception, KeyboardInterrupt) as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # a panic within Delta is none of Exception's kind
         _fail(error, code=1, debug=debug)
     else:
         if as_json:

@@ -61,6 +61,7 @@ from tasks.staging import ShopRules
 
 BI = Export(name="bi", destination="bi", path=Path("bi"))
 _SHOWN = 300
+_NOT_IN_HOME = frozenset("%?*[]\\^|#")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -335,8 +336,26 @@ def load_settings(path: Path | str) -> Settings:
     except SettingsError as error:
         raise ConfigError(f"{file}: {_describe_variable(error)}") from None
     keep_secret(*settings.list_secrets())
-    home = settings.home if "://" in settings.home else os.path.realpath(Path(base) / settings.home)
+    home = settings.home if "://" in settings.home else _place_home(Path(base) / settings.home, file=file)
     return settings.model_copy(update={"home": home, "base": base})
+
+
+def _place_home(place: Path, *, file: Path) -> str:
+    """The folder's real path. Some characters in it are wildcards to the engine, or mean another place to Delta."""
+    home = os.path.realpath(place)
+    odd = next(
+        (
+            letter
+            for letter in home
+            if (letter in _NOT_IN_HOME and letter != os.sep) or not letter.isprintable()
+        ),
+        None,
+    )
+    if odd is not None:
+        raise ConfigError(
+            f"{file}: home = {home!r}: tables cannot lie where a path holds {odd!r}; choose another"
+        )
+    return home
 
 
 def _fill_variables(value: Any, *, file: Path) -> Any:

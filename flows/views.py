@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from datetime import UTC, date, datetime
+from glob import escape
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -272,7 +273,7 @@ def draft_config(file: Path, config: Path) -> dict[str, Any]:
         path = file.resolve().relative_to(config.resolve().parent)
     except ValueError:
         path = file.resolve()
-    draft = draft_mapping(file.stem, str(path), columns)
+    draft = draft_mapping(file.stem, escape(str(path)), columns)
     config.write_text(draft.text, encoding="utf-8")
     return {
         "config": str(config),

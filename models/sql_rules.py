@@ -21,7 +21,7 @@ EXPRESSIONS = (
     "an expression reads its own row: columns, constants, operators, casts, CASE and functions of single values, "
     "such as lower(name) or split_part(id, '-', 1)"
 )
-QUERIES = "a query only reads: one SELECT, or WITH … SELECT, without INTO or FOR UPDATE, of its own database"
+QUERIES = "it must only read: one SELECT, or WITH … SELECT, without INTO or FOR UPDATE, of its own database"
 # The parts of the engine's parse tree that reach nothing but the row.
 _PARTS = frozenset(
     {
@@ -45,7 +45,7 @@ _WRITES = (exp.DML, exp.DDL, exp.Into, exp.Lock, exp.Command, exp.Merge, exp.Dro
 _REACHING = {
     "postgres": r"pg_(read|file|ls)_\w+|pg_stat_file|lo_\w+|loread|lowrite|dblink\w*|"
     r"pg_sleep\w*|pg_(terminate|cancel)_backend|pg_(reload|rotate)_\w+|pg_\w*advisory\w*|pg_notify|pg_logical_\w+|"
-    r"pg_create_\w+|pg_drop_\w+|pg_switch_wal|pg_promote|pg_backup_\w+|set_config|setval|nextval|(query|table|cursor|"
+    r"pg_create_\w+|pg_drop_\w+|pg_switch_wal|pg_promote|pg_backup_\w+|set_config|(query|table|cursor|"
     r"schema|database)_to_xml\w*|xpath_table|crosstab\w*|file_fdw_\w+",
     "bigquery": r"external_query|external_object_transform|obj\.\w+|session_user|keys\.\w+",
     "snowflake": r"system\$\w+|get_presigned_url|get_stage_location|build_\w+_file_url|infer_schema|result_scan|"

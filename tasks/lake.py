@@ -148,11 +148,14 @@ class Lake:
     def files(self, name: str, *, months: Collection[int] | None = None) -> list[str]:
         """The Parquet files the table consists of, or those of its months. They do not hold the month itself."""
         delta = self._open(name)
-        if months is None:
-            return delta.file_uris()
-        if not months:
+        if months is not None and not months:
             return []
-        return delta.file_uris(file_pruning_predicate=in_months(months))
+        pruned = {} if months is None else {"file_pruning_predicate": in_months(months)}
+        uris: list[str] = delta.file_uris(**pruned)
+        if "://" in self.home:
+            return uris
+        # Delta writes a blank or an umlaut of the folder as an address would; the file system does not.
+        return [f"{self.uri(name)}/{uri.rpartition(f'/{name}/')[2]}" for uri in uris]
 
     def schema(self, name: str) -> pyarrow.Schema:
         """The table's columns, without the month it is partitioned by."""

@@ -15,7 +15,8 @@ PART = "configuration"
 NAMES = ("shop.toml", "sources.")
 HOMES = (
     "a b", "it's", 'q"uote', "[x]", "*", "%20", "🎉", "ü" * 60, "x" * 300, "a\nb", "in/a.csv", "in",
-    "deep/er/../er", "~", "-rf", "$HOME", "a;b", "shop.toml/var", "con", "\u202e",
+    "deep/er/../er", "~", "-rf", "$HOME", "a;b", "shop.toml/var", "a#b", "a{b}", "a\\b", "a^b", "a`b", "<a>",
+    "a|b", "a&b", "a+b", "a=b", "a:b", "Bücher", "日本", "con", "\u202e",
 )  # fmt: skip
 
 
