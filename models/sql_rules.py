@@ -96,7 +96,7 @@ def check_expression(sql: str) -> str:
     except (duckdb.Error, RecursionError):
         raise ValueError(f"is not a SQL expression; {EXPRESSIONS}") from None
     if told["error"]:
-        raise ValueError(f"is not a SQL expression ({told['error_message']}); {EXPRESSIONS}")
+        raise ValueError(f"is not a SQL expression ({told['error_message']}); {QUOTED}; {EXPRESSIONS}")
     names = {name.name.lower() for name in tree.find_all(exp.Identifier)} | _CLOCKS
     for part in _list_parts(told["statements"][0]["node"]["select_list"]):
         if part["class"] not in _PARTS:

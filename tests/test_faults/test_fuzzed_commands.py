@@ -135,7 +135,8 @@ def list_names(words: tuple[str, ...]) -> list[str]:
     """What was given, as a message may show it."""
     given = [re.sub(r"^--[a-z-]+=|^-c", "", word) for word in words[1:]]
     shown = ("".join(letter if letter.isprintable() else " " for letter in word) for word in given)
-    return [word for word in shown if word.strip()]
+    # Nothing is where one stands, to a path.
+    return [word if word.strip() else "." for word in shown]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from test_faults.odd_settings import BASE, odd_configs, odd_variables, write_con
 from test_faults.test_fuzzed_sources import GOOD
 
 PART = "configuration"
-# In what an error names first: the file, or the source that the file has described wrongly.
-NAMES = ("shop.toml", "sources.")
+# In what an error names first: the file, the source that the file has described wrongly, or a home that is none.
+NAMES = ("shop.toml", "sources.", "/dev/null", "/proc/self/mem")
 HOMES = (
     "a b", "it's", 'q"uote', "[x]", "*", "%20", "🎉", "ü" * 60, "x" * 300, "a\nb", "in/a.csv", "in",
     "deep/er/../er", "~", "-rf", "$HOME", "a;b", "shop.toml/var", "a#b", "a{b}", "a\\b", "a^b", "a`b", "<a>",
@@ -45,8 +45,13 @@ def test_a_spoilt_configuration_is_refused_or_meant_that_way(
         config = write_shop(folder, text)
         ending = run(PART, "check", "--json", "--config", str(config), variables=variables)
         if ending.code:
-            assert_reason(ending, names=NAMES)
-        assert sorted(path.name for path in folder.iterdir()) == ["costs.csv", "in", "shop.toml"]
+            assert_reason(ending, names=[*NAMES, str(folder)])
+        # Home itself may be made; nothing is in it.
+        assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == [
+            "a.csv",
+            "costs.csv",
+            "shop.toml",
+        ]
     finally:
         shutil.rmtree(folder)
 

@@ -211,7 +211,7 @@ def test_a_time_zone_is_a_name_and_no_sql(zone: str) -> None:
                 "\"pg_read_file\"('x')", "pg_read_binary_file('x')", "pg_ls_dir('.')", "pg_stat_file('x')",
                 "lo_import('x')", "lo_export(1, 'x')", "lo_get(1)", "dblink('x', 'delete from y')",
                 "dblink_exec('x')", "pg_sleep(1000)", "pg_terminate_backend(1)",
-                "set_config('transaction_read_only', 'off', true)", "pg_reload_conf()", 
+                "set_config('transaction_read_only', 'off', true)", "pg_reload_conf()",
                 "query_to_xml('delete from x', true, true, '')", "pg_advisory_lock(1)",
                 "pg_notify('a', 'b')", "pg_file_write('a', 'b', true)",
             )

@@ -46,7 +46,7 @@ memory = "4GB"
 name = "web"
 path = "web.csv"
 keys = { email = "email" }
-columns = { occurred_at = "at", kind = "'page_view'" }
+columns = { occurred_at = "ts", kind = "'page_view'" }
 """
 SESSIONS = """
 import pyspark
