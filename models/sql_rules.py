@@ -21,6 +21,7 @@ EXPRESSIONS = (
     "an expression reads its own row: columns, constants, operators, casts, CASE and functions of single values, "
     "such as lower(name) or split_part(id, '-', 1)"
 )
+QUOTED = 'a column that is called like a word of SQL stands in "double quotes"'
 QUERIES = "it must only read: one SELECT, or WITH … SELECT, without INTO or FOR UPDATE, of its own database"
 # The parts of the engine's parse tree that reach nothing but the row.
 _PARTS = frozenset(

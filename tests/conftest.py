@@ -107,4 +107,6 @@ def copy_shop(original: ShopFolder, folder: Path) -> ShopFolder:
     """Copy a shop with its lake and registry, so that nothing written to the copy reaches the original."""
     shutil.copytree(original.folder, folder)
     move_registry(folder / "var", was=original.folder, now=folder)
+    # What the original handed on is where the original lies; forgetting would visit it there.
+    shutil.rmtree(folder / "var" / "lake" / "exports", ignore_errors=True)
     return ShopFolder(original.shop, folder, original.summaries)
