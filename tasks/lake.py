@@ -150,8 +150,8 @@ class Lake:
         delta = self._open(name)
         if months is not None and not months:
             return []
-        pruned = {} if months is None else {"file_pruning_predicate": in_months(months)}
-        uris: list[str] = delta.file_uris(**pruned)
+        pruned = None if months is None else in_months(months)
+        uris: list[str] = delta.file_uris(file_pruning_predicate=pruned)
         if "://" in self.home:
             return uris
         # Delta writes a blank or an umlaut of the folder as an address would; the file system does not.
