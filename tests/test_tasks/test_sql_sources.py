@@ -174,17 +174,13 @@ def test_a_query_cannot_write_even_through_a_function(postgres: Postgres) -> Non
 )
 def test_the_warehouses_dialects_are_read_and_only_read(dialect: str, query: str) -> None:
     assert check_query(f"{query};\n", dialect=dialect) == query
-    with pytest.raises(ValueError, match="it writes; a query only reads"):
+    with pytest.raises(ValueError, match="must only read"):
         check_query("create table t as select 1 as one", dialect=dialect)
 
 
 def test_a_function_that_writes_is_refused_by_the_database(postgres: Postgres) -> None:
-    assert "reaches beyond its tables" in message(postgres.url, "select nextval('numbers') as n")
     postgres.execute("create sequence numbers")
-    postgres.execute(
-        "create function take_one() returns bigint language sql as 'select nextval(''numbers'')'"
-    )
-    assert "read-only transaction" in message(postgres.url, "select take_one() as n")
+    assert "read-only transaction" in message(postgres.url, "select nextval('numbers') as n")
 
 
 def test_rows_come_again_from_the_watermark_on(postgres: Postgres, orders: str) -> None:
