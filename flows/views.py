@@ -261,7 +261,8 @@ def draft_config(file: Path, config: Path) -> dict[str, Any]:
     from tasks.sources import list_columns
 
     if not os.path.isfile(file):
-        raise ConfigError(f"{file}: no such file; name one of orders or events: CSV, JSONL or Parquet")
+        name = str(file) if str(file).strip() else repr(str(file))
+        raise ConfigError(f"{name}: no such file; name one of orders or events: CSV, JSONL or Parquet")
     if os.path.lexists(config):
         raise ConfigError(f"{config} exists already; name another file with --config")
     if not os.path.isdir(config.parent):

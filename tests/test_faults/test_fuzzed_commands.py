@@ -134,9 +134,13 @@ def test_an_odd_command_line_is_refused_in_one_line(
 def list_names(words: tuple[str, ...]) -> list[str]:
     """What was given, as a message may show it."""
     given = [re.sub(r"^--[a-z-]+=|^-c", "", word) for word in words[1:]]
-    shown = ("".join(letter if letter.isprintable() else " " for letter in word) for word in given)
-    # Nothing is where one stands, to a path.
-    return [word if word.strip() else "." for word in shown]
+    return [_show(word) for word in given]
+
+
+def _show(word: str) -> str:
+    """A word on one line; of a blank one its form in Python, of none the place where one stands."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in word)
+    return shown if shown.strip() else " ".join(repr(word).split()) if word else "."
 
 
 @pytest.mark.parametrize(
