@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -28,6 +29,7 @@ from models.timezones import Timezone
 
 KeyKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 LONGEST_NAME = 100
+MOST_SHOWN, LONGEST_SHOWN = 30, 60
 # Of one line: it stands in every message about the source.
 SourceName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
 RowExpression = Annotated[str, AfterValidator(check_expression)]
@@ -321,8 +323,15 @@ def check_columns(source: Source, columns: Iterable[str]) -> None:
             if used.lower() not in have:
                 raise MissingColumn(
                     f"sources.{source.name}: column '{used}' (for {target}) not found; "
-                    f"the source has: {', '.join(mask_name(name) for name in have.values())}"
+                    f"the source has: {_show_names(have.values())}"
                 )
+
+
+def _show_names(names: Collection[str]) -> str:
+    """Names of columns for one line of an error, without people: long ones are cut, and of many the first are shown."""
+    masked = [mask_name(name) for name in islice(names, MOST_SHOWN)]
+    shown = ", ".join(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…" for name in masked)
+    return shown if len(names) <= MOST_SHOWN else f"{shown} and {len(names) - MOST_SHOWN:,} more"
 
 
 def check_required(source: Source, columns: Iterable[str]) -> None:

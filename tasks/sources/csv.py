@@ -68,7 +68,10 @@ def _read_header(path: str) -> _Header:
         raise SourceError("the header is not UTF-8 text; save the file as UTF-8")
     counts = Counter(letter for letter in lines[0] if letter in _DELIMITERS)
     delimiter = max(_DELIMITERS, key=lambda letter: counts[letter])
-    names = next(csv.reader(lines, delimiter=delimiter))
+    try:
+        names = next(csv.reader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise SourceError(f"the heading cannot be read ({error}); see that the file has one") from None
     twice = [name for name, times in Counter(name.lower() for name in names).items() if times > 1]
     if twice:
         raise SourceError(f"column '{twice[0]}' is there twice; give each column a name of its own")

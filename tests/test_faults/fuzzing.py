@@ -49,7 +49,7 @@ REMEDY = re.compile(
 # What is said of an error that nobody foresaw: its kind, and where to look. Bad input is to be foreseen.
 UNFORESEEN = re.compile(r"\b[A-Z]\w*(Error|Exception|Invalid|Panic)\b.*--debug for the traceback")
 # Said of every run that failed, so no word of what this one is about.
-OF_THE_RUN = re.compile(r" \((in .*, )?run \d{8}T\S+; .*\)$")
+OF_THE_RUN = re.compile(r" \((in [^()]*, )?run \d{8}T\S+; .*\)$")
 
 
 class Hang(BaseException):
