@@ -318,18 +318,14 @@ def doctor(
     debug: Debug = False,
 ) -> None:
     """Look at configuration, lake, models, Prefect, disk and versions, and say what is wrong and what to do."""
-    healthy = True
 
     def run() -> dict[str, Any]:
-        nonlocal healthy
         from flows.examination import examine
 
-        found = examine(config, silence=timedelta(seconds=silence), release=release)
-        healthy = found["healthy"]
-        return found
+        return examine(config, silence=timedelta(seconds=silence), release=release)
 
-    run_command(run, as_json=as_json, debug=debug, show="show_doctor")
-    if not healthy:
+    found = run_command(run, as_json=as_json, debug=debug, show="show_doctor")
+    if not found["healthy"]:
         raise typer.Exit(1)
 
 

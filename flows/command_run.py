@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 
 def run_flow(
@@ -69,8 +69,8 @@ def run_command(
     debug: bool,
     config: Path | None = None,
     home: str | None = None,
-) -> None:
-    """Do the work, show its result, and end with the right exit code."""
+) -> dict[str, Any]:
+    """Do the work, show its result and return it; a failure ends the process with the right exit code."""
     from flows.prefect_server import set_defaults
     from flows.settings import ConfigError, load_settings
 
@@ -95,9 +95,10 @@ def run_command(
         else:
             getattr(terminal, show)(result)
             terminal.show_duration((datetime.now(UTC) - started).total_seconds())
+        return result
 
 
-def _fail(error: BaseException, *, code: int, debug: bool) -> None:
+def _fail(error: BaseException, *, code: int, debug: bool) -> NoReturn:
     from flows.error_line import write_error
     from flows.terminal.screen import plain
     from tasks.redaction import redact, write_traceback

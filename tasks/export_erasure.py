@@ -104,8 +104,9 @@ def settle_exports(lake: Lake, places: Places) -> int:
     if not owed:
         return 0
     targets = [one for one in list_targets(lake, places) if (one.kind, one.place) in owed]
+    forgotten = find_forgotten(lake)
     # In which weeks they were is not known any more: it may have been any.
-    copies = [_erase_place(one, places, find_forgotten(lake), weeks=EVERY_WEEK) for one in targets]
+    copies = [_erase_place(one, places, forgotten, weeks=EVERY_WEEK) for one in targets]
     _remember_owed(lake, copies)
     return sum(copy.state == OWED for copy in copies)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -83,4 +84,6 @@ def _read_lifelong_peak() -> float | None:
 def _list_sizes(folder: Path) -> Iterator[int]:
     for path, _folders, files in os.walk(folder):
         for name in files:
-            yield (Path(path) / name).stat().st_size
+            # An export puts itself on record beside a run; what it has just replaced weighs nothing.
+            with suppress(FileNotFoundError):
+                yield (Path(path) / name).stat().st_size
