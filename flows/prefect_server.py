@@ -36,6 +36,8 @@ def set_defaults(*, home: str, debug: bool) -> None:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if debug else "CRITICAL")
+    # Whatever Prefect could not tell its server it would print whole, beside the one line that says so.
+    os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "ERROR" if debug else "CRITICAL")
     if not _has_own_prefect() and "://" not in home:
         if "PREFECT_HOME" not in os.environ:
             make_home(Path(home))

@@ -137,7 +137,12 @@ class Killer:
         self._process = subprocess.Popen(
             [sys.executable, __file__, *_IMPORTED, *imports],
             cwd=HOUSE,
-            env={**os.environ, "PREFECT_LOGGING_LEVEL": "CRITICAL", **(environment or {})},
+            env={
+                **os.environ,
+                "PREFECT_LOGGING_LEVEL": "CRITICAL",
+                "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+                **(environment or {}),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

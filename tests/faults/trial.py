@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from killing import Ending
 
 from faults import Fault
+from faults.comparison import find_change
 from faults.courses import Course
 from faults.lane import Lane
 
@@ -87,9 +88,16 @@ def compare(fault: Fault, lane: Lane) -> dict[str, object]:
 
 def compare_answers(found: str, expected: str) -> list[str]:
     ours, theirs = (
-        {k: v for k, v in json.loads(one).items() if k not in OF_THE_ANSWER} for one in (found, expected)
+        json.dumps({k: v for k, v in read_answer(one).items() if k not in OF_THE_ANSWER})
+        for one in (found, expected)
     )
-    return [] if ours == theirs else ["it answers something else than undisturbed"]
+    return [] if ours == theirs else [f"it answers {find_change(ours, theirs)}"]
+
+
+def read_answer(text: str) -> dict[str, object]:
+    """What a command printed, numbers to nine digits: the last ones depend on which core added up first."""
+    answer: dict[str, object] = json.loads(text, parse_float=lambda number: float(f"{float(number):.9g}"))
+    return answer
 
 
 def find_faulty_ending(ending: Ending) -> list[str]:

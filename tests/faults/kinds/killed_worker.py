@@ -48,9 +48,9 @@ def kill_worker(course: Course, seconds: float, lane: Lane) -> Ending | None:
 
 
 def release_slot(prefect: OwnPrefect, *, name: str) -> None:
-    wait_for(lambda: not prefect.tell("doctor", "--silence", "31")["healthy"])
-    assert prefect.tell("doctor", "--silence", "31", "--release")["released"] == [name]
-    assert prefect.tell("doctor")["healthy"] is True
+    wait_for(lambda: not prefect.examine("--silence", "31")["healthy"])
+    assert prefect.examine("--silence", "31", "--release")["released"] == [name]
+    assert prefect.examine()["healthy"] is True
 
 
 KIND = Kind("killed worker", "with its run, which leaves a slot taken", list_faults)
