@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from models.masking import mask_text
 from tasks.setbacks import Setback, read_setback
 
@@ -16,12 +18,18 @@ REMEDIES = {
     "Read-only file system": "make the folder writable",
     "Permission denied": "give this user the right to write there",
 }
+# A word as long is no name; its beginning tells which was meant.
+_ENDLESS = re.compile(r"(\S{120})\S{900,}")
 # Of Python's own errors, those that this house raises with words for people.
 _SPOKEN = (LookupError, ValueError, RuntimeError, OSError, NotADirectoryError)
 
 
 def write_error(error: BaseException) -> str:
     """Why, and what to do: an error of this house says so itself, of any other its kind is told and where to look."""
+    return _ENDLESS.sub(r"\1…", _explain(error))
+
+
+def _explain(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     where = read_setback(error)

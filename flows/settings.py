@@ -323,7 +323,9 @@ def load_settings(path: Path | str) -> Settings:
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}; look at its permissions") from None
     except RecursionError:
-        raise ConfigError(f"{file}: not valid TOML: brackets within brackets, too deep to be read") from None
+        raise ConfigError(
+            f"{file}: not valid TOML: brackets within brackets, too deep to be read; see which of them is not closed"
+        ) from None
     except ValueError as error:
         raise ConfigError(f"{file}: not valid TOML: {error}; there must be key = value lines") from None
     base = os.path.dirname(os.path.realpath(file))

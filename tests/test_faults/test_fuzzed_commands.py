@@ -132,9 +132,14 @@ def test_an_odd_command_line_is_refused_in_one_line(
 
 
 def list_names(words: tuple[str, ...]) -> list[str]:
-    """What was given, as a message may show it."""
+    """What was given, as a message may show it: of a word without end the beginning, of a key its kind alone."""
     given = [re.sub(r"^--[a-z-]+=|^-c", "", word) for word in words[1:]]
-    return [_show(word) for word in given]
+    kinds = [
+        word.partition("=")[0]
+        for word in given
+        if re.match(r"(email|phone|cookie|crm|device|loyalty)=", word)
+    ]
+    return [*kinds, *(_show(word)[:100] for word in given)]
 
 
 def _show(word: str) -> str:

@@ -33,6 +33,11 @@ def fail(home: Path, error: Exception | None, *, commit: bool = False) -> BaseEx
     raise AssertionError("it did not fail")
 
 
+def test_a_word_without_end_is_told_by_its_beginning() -> None:
+    line = write_error(SourceError(f"{'x' * 3000}.toml: no such file; name it with --config"))
+    assert line == f"{'x' * 120}… no such file; name it with --config"
+
+
 def test_an_error_of_ours_says_where_it_was_and_what_to_do(tmp_path: Path) -> None:
     line = write_error(fail(tmp_path, SourceError("sources.web: column 'ts' not found")))
     assert line.startswith("sources.web: column 'ts' not found (in features, run 2")
