@@ -195,17 +195,15 @@ def compare_weeks(weeks: Sequence[SoakWeek], measure: str, *, early: int = EARLY
 def show_soak(weeks: Sequence[SoakWeek], out: Console, *, early: int = EARLY_WEEK) -> None:
     """The table of some weeks, and what the last one is to the early one."""
     table = start_table(f"{len(weeks)} weekly runs in one process")
-    columns = [name for name in SoakWeek.__dataclass_fields__ if name != "stages"]
+    columns = [name for name in SoakWeek.__dataclass_fields__ if name not in ("as_of", "stages")]
     for name in ("week", *columns):
         table.add_column(name.replace("_", " "), justify="right")
     chosen = sorted({1, 2, early, *range(4, len(weeks), 4), len(weeks)} & set(range(1, len(weeks) + 1)))
     for number in chosen:
         week = asdict(weeks[number - 1])
-        table.add_row(
-            str(number), *(f"{week[name]:,}" if name != "as_of" else week[name] for name in columns)
-        )
+        table.add_row(str(number), *(f"{week[name]:,}" for name in columns))
     out.print(table)
-    for measure in columns[1:]:
+    for measure in columns:
         aim = f" (aim: at most {SLOWER_MAX})" if measure == "seconds" else ""
         ratio = compare_weeks(weeks, measure, early=early)
         out.print(f"{measure.replace('_', ' ')}: the last weeks are × {ratio:.2f} of week {early}{aim}")
