@@ -395,6 +395,8 @@ def _describe(error: ValidationError, content: dict[str, Any]) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "path_type":
         message = "must be a path, in quotes"
+    elif first["type"] == "int_parsing_size":
+        message = "must be a smaller number"
     shown = "" if isinstance(first["input"], dict | list | tuple) else f" = {_shorten(repr(first['input']))}"
     return f"{key}{shown}: {message}"
 

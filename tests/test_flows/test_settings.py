@@ -61,6 +61,7 @@ def test_the_configuration_that_comes_along_loads() -> None:
         ("", "[training]\nsegment_max = 6", "unknown key 'training.segment_max'; "),
         ('currency = "euro"', "", "currency = 'euro': "),
         ("", "[measurement]\nalpha = 0.9", "measurement.alpha = 0.9: Input should be less than 0.5"),
+        ("", "[promotion]\nwins_needed = 1e19", "promotion.wins_needed = 1e+19: must be a smaller number"),
         (
             'timezone = "Europe/Atlantis"',
             "",
