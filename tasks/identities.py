@@ -42,8 +42,9 @@ class IdentityChanges:
 def resolve_customers(lake: Lake, *, max_people: int) -> IdentityChanges:
     """Find the customer of every good staged row and move what changed hands.
 
-    Leaves `link_customers` (link_id, customer_id) of the staged links and `identity_merges` (old_customer_id,
-    customer_id) in the engine.
+    Leaves `link_customers` (link_id, customer_id) of the staged links, `moves` (link_id, old_customer_id,
+    customer_id) of known links that changed hands, and `customer_changes` and `identity_merges`, what that came to,
+    in the engine.
     """
     con = lake.engine.con
     _select_new_links(lake)
@@ -53,6 +54,7 @@ def resolve_customers(lake: Lake, *, max_people: int) -> IdentityChanges:
             kind for (kind,) in con.execute("SELECT key_kind FROM newly_shared ORDER BY ALL").fetchall()
         )
         _write_back(lake)
+        _drop_region(con)
     else:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE moves (link_id BIGINT, old_customer_id VARCHAR, customer_id VARCHAR)"
@@ -91,40 +93,46 @@ def _select_new_links(lake: Lake) -> None:
     if lake.has("links"):
         known = f"ANTI JOIN (SELECT DISTINCT source, link_id FROM {lake.relation('links')}) USING (source, link_id)"
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE fresh_links AS "
-        f"SELECT * FROM new_links SEMI JOIN good_links USING (link_id) {known}"
+        "CREATE OR REPLACE TEMP TABLE fresh_links AS SELECT DISTINCT source, link_id "
+        f"FROM new_links SEMI JOIN good_links USING (link_id) {known}"
     )
 
 
 def _resolve_region(lake: Lake, *, max_people: int) -> None:
-    """Partition the components that new links touch: `region_keys` and `region_links` with their customers."""
+    """Partition the components that new links touch: `region_keys` and `region_links` with their customers.
+
+    Hashes are long, so each is held once, in `key_codes`; all else goes by codes.
+    """
     con = lake.engine.con
+    fresh = "FROM new_links SEMI JOIN fresh_links USING (source, link_id)"
     columns = "source, link_id, key_kind, key_hash"
-    region, last = f"SELECT {columns} FROM fresh_links", 0
-    ages = "SELECT key_kind, key_hash, 0::BIGINT AS since, false AS shared FROM fresh_links WHERE false"
+    region, last = f"SELECT {columns} {fresh}", 0
+    ages = "SELECT '' AS key_kind, '' AS key_hash, 0 AS since, false AS shared WHERE false"
     if lake.has("links"):
         links, identities = (lake.relation(name) for name in ("links", "identities"))
-        touched = f"SELECT DISTINCT component FROM {links} SEMI JOIN fresh_links USING (key_kind, key_hash)"
-        region += f" UNION SELECT {columns} FROM {links} SEMI JOIN ({touched}) USING (component)"
-        ages = f"SELECT key_kind, key_hash, since, shared FROM {identities} SEMI JOIN region USING (key_kind, key_hash)"
+        ages = f"FROM {identities}"
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT component "
+            f"FROM {links} SEMI JOIN (SELECT key_kind, key_hash {fresh}) USING (key_kind, key_hash)"
+        )
+        region += f" UNION SELECT {columns} FROM {links} SEMI JOIN touched USING (component)"
         last = con.execute(f"SELECT max(since) FROM {identities}").fetchone()[0]
-    con.execute(f"CREATE OR REPLACE TEMP TABLE region AS {region}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE ages AS {ages}")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE key_codes AS SELECT row_number() OVER (ORDER BY key_hash, key_kind) - 1 AS code, "
         "key_kind, key_hash, coalesce(since, $now)::BIGINT AS since, "
-        "coalesce(shared, false) AS was_shared FROM (SELECT DISTINCT key_kind, key_hash FROM region) "
-        "LEFT JOIN ages USING (key_kind, key_hash)",
+        f"coalesce(shared, false) AS was_shared FROM (SELECT DISTINCT key_kind, key_hash FROM ({region})) "
+        f"LEFT JOIN ({ages}) USING (key_kind, key_hash)",
         {"now": (last or 0) + 1},
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE link_codes AS SELECT row_number() OVER (ORDER BY link_id) - 1 AS code, link_id "
-        "FROM (SELECT DISTINCT link_id FROM region)"
+        f"FROM (SELECT DISTINCT link_id FROM ({region}))"
     )
-    edges = con.execute(
-        "SELECT DISTINCT l.code AS link, k.code AS key FROM region JOIN link_codes l USING (link_id) "
-        "JOIN key_codes k USING (key_kind, key_hash)"
-    ).fetchnumpy()
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE edges AS SELECT source, l.code AS link, k.code AS key "
+        f"FROM ({region}) JOIN link_codes l USING (link_id) JOIN key_codes k USING (key_kind, key_hash)"
+    )
+    edges = con.execute("SELECT DISTINCT link, key FROM edges").fetchnumpy()
     ages_by_code = con.execute("SELECT since FROM key_codes ORDER BY code").fetchnumpy()["since"]
     found = partition_links(
         np.asarray(edges["link"]),
@@ -135,15 +143,14 @@ def _resolve_region(lake: Lake, *, max_people: int) -> None:
     _register(con, "key_people", person=found.person, shared=found.shared)
     _register(con, "link_people", person=found.link_person, component=found.component)
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE region_keys AS SELECT k.key_kind, k.key_hash, "
+        "CREATE OR REPLACE TEMP VIEW region_keys AS SELECT k.key_kind, k.key_hash, "
         f"{_CUSTOMER}, k.since, p.shared, k.was_shared FROM key_codes k "
         "JOIN key_people p ON p.code = k.code JOIN key_codes o ON o.code = p.person"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE region_links AS SELECT r.*, c.link_id AS component, "
-        f"{_CUSTOMER} FROM region r JOIN link_codes l USING (link_id) "
-        "JOIN link_people p ON p.code = l.code JOIN key_codes o ON o.code = p.person "
-        "JOIN link_codes c ON c.code = p.component"
+        "CREATE OR REPLACE TEMP VIEW region_people AS SELECT l.code AS link, l.link_id, c.link_id AS component, "
+        f"{_CUSTOMER} FROM link_codes l JOIN link_people p ON p.code = l.code "
+        "JOIN key_codes o ON o.code = p.person JOIN link_codes c ON c.code = p.component"
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE newly_shared AS SELECT key_kind FROM region_keys WHERE shared AND NOT was_shared"
@@ -159,28 +166,34 @@ def _write_back(lake: Lake) -> None:
     """`links` and `identities` with the region resolved anew, and `moves`: known links that changed hands."""
     con = lake.engine.con
     known = "SELECT NULL::BIGINT AS link_id, NULL::VARCHAR AS customer_id WHERE false"
-    links, identities = "FROM region_links", "FROM region_keys"
+    links = (
+        "SELECT source, link_id, key_kind, key_hash, component, customer_id FROM edges "
+        "JOIN region_people USING (link) JOIN key_codes k ON k.code = key"
+    )
+    identities = "SELECT key_kind, key_hash, customer_id, since, shared FROM region_keys"
     if lake.has("links"):
         old_links, old_identities = (lake.relation(name) for name in ("links", "identities"))
         known = f"SELECT DISTINCT link_id, customer_id FROM {old_links} SEMI JOIN link_codes USING (link_id)"
         links += f" UNION ALL BY NAME SELECT * FROM {old_links} ANTI JOIN link_codes USING (link_id)"
-        others = f"FROM {old_identities} ANTI JOIN region_keys USING (key_kind, key_hash)"
-        identities += f" UNION ALL BY NAME SELECT *, false AS was_shared {others}"
+        others = f"FROM {old_identities} ANTI JOIN key_codes USING (key_kind, key_hash)"
+        identities += f" UNION ALL BY NAME SELECT * {others}"
     con.execute(
         "CREATE OR REPLACE TEMP TABLE moves AS "
-        "SELECT DISTINCT k.link_id, k.customer_id AS old_customer_id, n.customer_id "
-        f"FROM ({known}) k JOIN (SELECT DISTINCT link_id, customer_id FROM region_links) n USING (link_id) "
-        "WHERE n.customer_id <> k.customer_id"
+        "SELECT k.link_id, k.customer_id AS old_customer_id, n.customer_id "
+        f"FROM ({known}) k JOIN region_people n USING (link_id) WHERE n.customer_id <> k.customer_id"
     )
-    link_columns = "source, link_id, key_kind, key_hash, component, customer_id"
-    lake.overwrite(
-        "links", con.execute(f"SELECT {link_columns} FROM (SELECT * {links})").to_arrow_reader(BATCH_ROWS)
-    )
-    key_columns = "key_kind, key_hash, customer_id, since, shared"
-    lake.overwrite(
-        "identities",
-        con.execute(f"SELECT {key_columns} FROM (SELECT * {identities})").to_arrow_reader(BATCH_ROWS),
-    )
+    lake.overwrite("links", con.execute(links).to_arrow_reader(BATCH_ROWS))
+    lake.overwrite("identities", con.execute(identities).to_arrow_reader(BATCH_ROWS))
+
+
+def _drop_region(con: duckdb.DuckDBPyConnection) -> None:
+    """Let go of what only the resolution needed, before events need the memory."""
+    for view in ("region_keys", "region_people"):
+        con.execute(f"DROP VIEW {view}")
+    for name in ("key_people", "link_people"):
+        con.unregister(name)
+    for table in ("key_codes", "link_codes", "edges", "newly_shared", "touched"):
+        con.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def _name_changes(lake: Lake) -> None:

@@ -64,12 +64,12 @@ _REPEATED = (
 # Small row groups keep a writer's memory small, however many months it has open.
 WRITING = WriterProperties(
     compression="LZ4_RAW",
-    max_row_group_size=200_000,
+    max_row_group_size=100_000,
     default_column_properties=ColumnProperties(dictionary_enabled=False),
     column_properties={name: ColumnProperties(dictionary_enabled=True) for name in _REPEATED},
 )
 _RUN_COUNTER = "segmentwerk.run"
-BATCH_ROWS = 200_000
+BATCH_ROWS = 50_000
 WEEKLY_FLOW, DAILY_FLOW, ERASING_FLOW = "weekly-retrain", "daily-score", "forget-customer"
 
 

@@ -287,6 +287,7 @@ class Staging:
             "(SELECT link_id FROM new_links WHERE source = $source) k ON k.link_id = s.link_id",
             {"source": source.name},
         )
+        self.con.execute("DROP TABLE source_links")
         return columns
 
     def _write(self, table: str, query: str, **parameters: Any) -> None:

@@ -86,6 +86,16 @@ def test_the_same_rows_in_another_file_are_duplicates(tmp_path: Path) -> None:
     assert len(lake(tmp_path).table("quarantine").to_pandas()) == 1
 
 
+def test_duplicates_are_the_same_however_many_are_counted_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.events._COUNTED_AT_ONCE", 1)
+    write_csv(tmp_path, "1.csv", A, B, A, BOTH, B)
+    assert count(take_in(tmp_path)) == (5, 3, 2, 0, 0)
+    write_csv(tmp_path, "2.csv", B, A, BOTH)
+    assert count(take_in(tmp_path)) == (3, 0, 3, 0, 0)
+
+
 def test_without_ids_identical_rows_of_one_file_count_and_a_second_delivery_does_not(tmp_path: Path) -> None:
     anonymous = shop(columns={k: v for k, v in COLUMNS.items() if k != "event_id"})
     write_csv(tmp_path, "1.csv", A, A, BOTH)
