@@ -108,4 +108,9 @@ def test_no_site_may_show_the_reports_in_a_frame(page: Page, served: str, tmp_pa
     frame = tmp_path / "frame.html"
     frame.write_text(f'<iframe src="{served}/index.html"></iframe>')
     page.goto(frame.as_uri())
+    # That the frame was refused is told a moment after the page around it has loaded.
+    for _attempt in range(200):
+        if page.frames[1].url:
+            break
+        page.wait_for_timeout(50)
     assert page.frames[1].url == "chrome-error://chromewebdata/"
