@@ -99,7 +99,8 @@ def _select_new_links(lake: Lake) -> None:
 
 
 def _resolve_region(lake: Lake, *, max_people: int) -> None:
-    """Partition the components that new links touch: `region_keys` and `region_links` with their customers.
+    """Partition the components that new links touch: `region_keys` and `region_people`, keys and links with their
+    customers, and `edges` between the two.
 
     Hashes are long, so each is held once, in `key_codes`; all else goes by codes.
     """

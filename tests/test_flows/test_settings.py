@@ -134,6 +134,12 @@ def test_a_file_that_is_no_text_is_no_configuration(tmp_path: Path) -> None:
     assert read_error(file).startswith("not valid TOML: ")
 
 
+def test_brackets_too_deep_to_be_read_say_what_to_look_for(tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text("sources = " + "[" * 10_000, encoding="utf-8")
+    assert read_error(file).endswith("too deep to be read; see which of them is not closed")
+
+
 def test_no_source_at_all_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "shop.toml"
     file.write_text('currency = "EUR"', encoding="utf-8")
