@@ -13,9 +13,10 @@ import ibis.expr.operations as ops
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from models.expressions import translate_expression
-from models.factors import CUSTOMER_COLUMNS, Factor, Family, list_factors, select_window, shrink_rates
+from models.factors import CUSTOMER_COLUMNS, Factor, Family, list_factors, select_window
 from models.rollups import Rollups, roll_up
 from models.schemas import list_columns
+from models.shrinkage import shrink_rates
 
 RolledTable = Literal["activity", "orders", "sessions", "categories"]
 _TYPES = {"VARCHAR": "string", "DOUBLE": "float64", "BIGINT": "int64", "TIMESTAMPTZ": "timestamp('UTC')"}

@@ -11,7 +11,7 @@ import ibis.expr.operations as ops
 import pandas as pd
 from ibis import _
 
-from models.factors import Family, load_families
+from models.factors import AnyFamily, load_families
 from models.mapping import NO_KEY, Source
 from models.own_factors import OwnFactor, build_families, describe_own
 from models.rollups import COUNTED_KINDS, Rollups, list_offsets, local_day
@@ -169,7 +169,7 @@ def _compute_factors(
     as_of: date,
     consent_default: bool,
     own: Sequence[OwnFactor],
-    families: Mapping[str, Family],
+    families: Mapping[str, AnyFamily],
 ) -> pd.DataFrame:
     try:
         return compute_features.fn(lake, as_of=as_of, consent_default=consent_default, own=own)
@@ -236,7 +236,7 @@ def _audit_keys(lake: Lake) -> KeyAudit:
     )
 
 
-def _list_needs(lake: Lake, families: dict[str, Family], *, as_of: date) -> dict[str, tuple[str, ...]]:
+def _list_needs(lake: Lake, families: dict[str, AnyFamily], *, as_of: date) -> dict[str, tuple[str, ...]]:
     """What each family reads that was never delivered; where all of it was, that it was too long ago."""
     rollups = read_rollups(lake)
     empty = _find_empty_columns(rollups)
@@ -244,7 +244,7 @@ def _list_needs(lake: Lake, families: dict[str, Family], *, as_of: date) -> dict
 
 
 def _explain_silence(
-    family: Family, rollups: Rollups, empty: set[tuple[str, str]], *, as_of: date
+    family: AnyFamily, rollups: Rollups, empty: set[tuple[str, str]], *, as_of: date
 ) -> tuple[str, ...]:
     if family.reads == "customers":
         return (_MASTER_DATA,)
@@ -275,7 +275,7 @@ def _find_empty_columns(rollups: Rollups) -> set[tuple[str, str]]:
     return empty
 
 
-def list_columns_read(family: Family, rollups: Rollups, *, as_of: date) -> tuple[tuple[str, str], ...]:
+def list_columns_read(family: AnyFamily, rollups: Rollups, *, as_of: date) -> tuple[tuple[str, str], ...]:
     """The columns of the rollups that a family is computed from, as (rollup, column), read off its expression."""
     if family.reads != "rollups":
         return ()

@@ -148,6 +148,13 @@ def fetch_rows(table: ibis.Table, *, batch: int = _BATCH) -> pyarrow.RecordBatch
     return pyarrow.RecordBatchReader.from_batches(schema, rows.cast(schema).to_batches(max_chunksize=batch))
 
 
+def keep_rows(rows: ibis.Table) -> ibis.Table:
+    """The rows computed once and kept in the engine, which spills them to disk where they are many."""
+    # Caching, unlike executing, does not tell Spark about tables in memory by itself.
+    ibis.get_backend(rows)._run_pre_execute_hooks(rows)
+    return rows.cache()
+
+
 def drop_zone(moment: ibis.expr.types.TimestampValue) -> ibis.expr.types.TimestampValue:
     """A moment as a timestamp in UTC that names no zone, where that makes arithmetic with it cheaper.
 

@@ -19,6 +19,7 @@ from models.outcomes import compute_outcomes
 from models.own_factors import OwnFactor, build_families
 from models.preparation import Past
 from models.rollups import Rollups
+from tasks.engines import keep_rows
 from tasks.lake import Lake
 from tasks.logs import get_logger
 from tasks.rollups import NoEventsError, read_rollups
@@ -67,8 +68,7 @@ def compute_features(
     """
     rollups = read_rollups(lake)
     customers = list_customers(lake, rollups, as_of=as_of, consent_default=consent_default)
-    table = compute_factors(rollups, as_of=as_of, customers=customers, own=build_families(own))
-    factors = read_by_customer(table)
+    factors = _compute(rollups, as_of=as_of, customers=customers, own=own)
     if factors.empty:
         first = rollups.activity.day.min().execute()
         if first is not None and first.date() <= as_of:
@@ -119,14 +119,22 @@ def compute_history(
     def look_back(until: date) -> Past:
         after = until - timedelta(days=days)
         customers = list_customers(lake, rollups, as_of=after, consent_default=consent_default)
-        table = compute_factors(rollups, as_of=after, customers=customers, own=build_families(own))
-        factors = read_by_customer(table)
+        factors = _compute(rollups, as_of=after, customers=customers, own=own)
         outcomes = read_by_customer(compute_outcomes(rollups, after=after, until=until, customers=customers))
         return Past(factors, outcomes.loc[factors.index])
 
     past = look_back(as_of)
     earlier = look_back(as_of - timedelta(days=days)) if twice and age - MONTH >= 2 * days else None
     return History(past.factors, past.outcomes, days, earlier)
+
+
+def _compute(
+    rollups: Rollups, *, as_of: date, customers: ibis.Table, own: Sequence[OwnFactor]
+) -> pd.DataFrame:
+    families = build_families(own)
+    return read_by_customer(
+        compute_factors(rollups, as_of=as_of, customers=customers, own=families, keep=keep_rows)
+    )
 
 
 def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:
@@ -140,10 +148,11 @@ def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default
     if lake.has("identities"):
         identities = lake.table("identities", engine=lake.analytics)
         seen = seen.anti_join(identities.filter(identities.shared), "customer_id")
-    if not lake.has("customers"):
-        return seen
-    allowed = _select_allowed(lake.table("customers", engine=lake.analytics), consent_default=consent_default)
-    return seen.inner_join(allowed.select("customer_id", *CUSTOMER_COLUMNS), "customer_id")
+    if lake.has("customers"):
+        told = lake.table("customers", engine=lake.analytics)
+        allowed = _select_allowed(told, consent_default=consent_default)
+        seen = seen.inner_join(allowed.select("customer_id", *CUSTOMER_COLUMNS), "customer_id")
+    return keep_rows(seen)
 
 
 def keep_profiled(lake: Lake, people: ibis.Table, *, consent_default: bool) -> ibis.Table:
@@ -160,5 +169,8 @@ def _select_allowed(customers: ibis.Table, *, consent_default: bool) -> ibis.Tab
 
 def read_by_customer(table: ibis.Table) -> pd.DataFrame:
     """A table of numbers as a frame by customer_id, in its order."""
+    # Arrow's way to pandas takes a fifth of the time of Ibis's, and gives each column back as soon as it is copied.
+    rows = table.order_by("customer_id").to_pyarrow()
+    frame = rows.to_pandas(split_blocks=True, self_destruct=True).set_index("customer_id")
     # A sum's last bits depend on the order threads finish in; a model must not.
-    return table.order_by("customer_id").to_pandas().set_index("customer_id").round(6)
+    return frame.round(6)

@@ -14,7 +14,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.rollups import KEYS, Rollups, combine_rollups, end_of_day, roll_up, select_bought
-from tasks.engines import drop_zone, fetch_rows, read_parquet
+from tasks.engines import drop_zone, fetch_rows, keep_rows, read_parquet
 from tasks.kept_since import read_kept_since
 from tasks.lake import Lake, use_present_names
 from tasks.logs import get_logger
@@ -149,11 +149,11 @@ def _rebuild(lake: Lake, *, timezone: str) -> None:
     stored = _keep_all(_read_before(lake, _read_stored(lake)))
     _build(lake, timezone=timezone)
     for name, table in _ROLLUPS.items():
-        old = _keep(_read_table(lake, table).semi_join(getattr(stored, name), KEYS[name]))
+        old = keep_rows(_read_table(lake, table).semi_join(getattr(stored, name), KEYS[name]))
         kept = _fill_columns(getattr(stored, name), old.schema())
         parts = [kept, old] if "day" in KEYS[name] else [kept]
         now = getattr(combine_rollups(*(_alone(lake, name, part) for part in parts)), name)
-        _replace(lake, table, old=old, now=_keep(now), keys=KEYS[name])
+        _replace(lake, table, old=old, now=keep_rows(now), keys=KEYS[name])
 
 
 def _read_before(lake: Lake, rollups: Rollups) -> Rollups:
@@ -233,7 +233,7 @@ def _update(lake: Lake, changes: EventChanges, *, timezone: str) -> None:
         new = _keep_all(_roll_up(_select_new(lake, changes), timezone=timezone, since=first, until=last))
         now = _combine_kept(fresh, Rollups(**theirs), _keep_moved(lake, old, moved), new)
     for name, table in _ROLLUPS.items():
-        _replace(lake, table, old=getattr(old, name), now=_keep(getattr(now, name)), keys=KEYS[name])
+        _replace(lake, table, old=getattr(old, name), now=keep_rows(getattr(now, name)), keys=KEYS[name])
     get_logger().info(
         "rolled up new events from %s to %s and %d customers anew", first, last, len(changes.moved)
     )
@@ -276,18 +276,11 @@ def _select_events(lake: Lake, changes: EventChanges, moved: ibis.Table) -> ibis
     if changes.moved:
         parts.append(_read_events(lake).semi_join(moved, "customer_id"))
     # Read once here instead of once for each rollup.
-    return _keep(ibis.union(*parts))
+    return keep_rows(ibis.union(*parts))
 
 
 def _keep_all(rollups: Rollups) -> Rollups:
-    return Rollups(**{name: _keep(getattr(rollups, name)) for name in _ROLLUPS})
-
-
-def _keep(rows: ibis.Table) -> ibis.Table:
-    """The rows computed once and kept in the engine, which spills them to disk where they are many."""
-    # Caching, unlike executing, does not tell Spark about tables in memory by itself.
-    ibis.get_backend(rows)._run_pre_execute_hooks(rows)
-    return rows.cache()
+    return Rollups(**{name: keep_rows(getattr(rollups, name)) for name in _ROLLUPS})
 
 
 def _select_affected(lake: Lake, fresh: Rollups, moved: ibis.Table, *, everywhere: bool) -> Rollups:
@@ -316,7 +309,7 @@ def _replace(lake: Lake, table: str, *, old: ibis.Table, now: ibis.Table, keys: 
     same = old.join(now, keys).filter(
         *(_is_same(old, column) for column in old.columns if column not in keys)
     )
-    unchanged = _keep(same.select(keys))
+    unchanged = keep_rows(same.select(keys))
     come = now.anti_join(unchanged, keys)
     rewritten = _list_months(old.anti_join(unchanged, keys))
     grown = _list_months(come) - rewritten

@@ -110,9 +110,9 @@ def test_a_family_is_computed_without_the_future() -> None:
 
 
 def test_a_factor_of_a_configuration_is_the_rate_it_says() -> None:
-    from models.factors import shrink_rates
     from models.own_factors import OwnFactor
     from models.rollups import Rollups
+    from models.shrinkage import shrink_rates
 
     text = (Path(__file__).parent.parent / "docs/extending.md").read_text(encoding="utf-8")
     (section,) = re.findall(r"^```toml\n(\[\[features.factors.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)

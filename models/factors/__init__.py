@@ -18,18 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 from ibis import _
 
+from models.factor_sums import SummedFamily, compute_from_sums
+
 if TYPE_CHECKING:
     from models.rollups import Rollups
 
 CUSTOMER_INITIATED = _.events - _.emails_sent - _.ads_seen
 """What customers did themselves on a day of `activity`: all but e-mails sent to them and ads they saw."""
-
-PRIOR_TRIALS = 10.0
-"""How many trials the population's rate counts for where the data cannot tell."""
-
-PRIOR_TRIALS_RANGE = (2.0, 200.0)
-"""How few and how many it may count for."""
-
 
 CUSTOMER_COLUMNS = {
     "first_seen": "timestamp('UTC')",
@@ -78,7 +73,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Factors that are computed together.
+    """Factors that are computed together, in a pass of their own; those that need none are a `SummedFamily`.
 
     `compute(rollups, as_of)` returns one row a customer_id with the family's columns; customers it knows
     nothing of may be left out. A family that `reads` customers is given their master data in place of the rollups,
@@ -91,7 +86,10 @@ class Family:
     reads: Literal["rollups", "customers"] = "rollups"
 
 
-def load_families() -> dict[str, Family]:
+AnyFamily = Family | SummedFamily
+
+
+def load_families() -> dict[str, AnyFamily]:
     """Every family of this folder by name, in the order of their files.
 
     Raises:
@@ -115,7 +113,12 @@ def list_factors() -> tuple[Factor, ...]:
 
 
 def compute_factors(
-    rollups: Rollups, *, as_of: date, customers: ibis.Table, own: Sequence[Family] = ()
+    rollups: Rollups,
+    *,
+    as_of: date,
+    customers: ibis.Table,
+    own: Sequence[Family] = (),
+    keep: Callable[[ibis.Table], ibis.Table] = lambda part: part,
 ) -> ibis.Table:
     """The reaction factors of `customers` at the end of `as_of`.
 
@@ -124,6 +127,8 @@ def compute_factors(
         as_of: the last whole day taken into account.
         customers: a table with `customer_id`, each once, and any of `CUSTOMER_COLUMNS`.
         own: families beside those of this folder, such as a configuration's.
+        keep: computes a part of the whole, one row a customer, before the next: an engine asked for all at once needs
+            the memory of all at once. As it is, nothing is computed here.
 
     Returns:
         One row for each row of `customers`: customer_id and every factor as float64. Customers without the
@@ -131,11 +136,15 @@ def compute_factors(
     """
     families = (*load_families().values(), *own)
     readable = {"rollups": rollups, "customers": _select_known(customers, as_of)}
-    features = customers.select("customer_id")
+    summed = [family for family in families if isinstance(family, SummedFamily)]
+    tables = list(compute_from_sums(summed, rollups, as_of=as_of))
     for family in families:
-        columns = family.compute(readable[family.reads], as_of)
-        columns = columns.select("customer_id", *(factor.name for factor in family.factors))
-        features = features.left_join(columns, "customer_id", rname=f"{{name}}_{family.name}")
+        if isinstance(family, Family):
+            columns = family.compute(readable[family.reads], as_of)
+            tables.append(columns.select("customer_id", *(factor.name for factor in family.factors)))
+    features = customers.select("customer_id")
+    for place, columns in enumerate(tables):
+        features = features.left_join(keep(columns), "customer_id", rname=f"{{name}}_{place}")
     factors = [factor for family in families for factor in family.factors]
     return features.select("customer_id", **{factor.name: _fill_missing(factor) for factor in factors})
 
@@ -183,64 +192,14 @@ def in_last(days: int, as_of: date, *, day: ibis.Deferred = _.day) -> ibis.Defer
 
 
 def count_if(condition: ibis.Deferred) -> ibis.Deferred:
-    """How many rows hold `condition`, as float64."""
-    # Whole numbers made floats: to some engines a literal 1.0 is a decimal, whose quotients are cut short.
-    return condition.ifelse(1, 0).cast("float64").sum()
+    """How many rows hold `condition`, as float64; 0 where none does."""
+    # Databricks counts by adding up, and conditions that are all null add up to null.
+    return _.count(where=condition).coalesce(0).cast("float64")
 
 
 def sum_if(condition: ibis.Deferred, value: ibis.Deferred) -> ibis.Deferred:
     """The sum of `value` over the rows that hold `condition`; 0 where none does."""
-    return condition.ifelse(value, 0.0).sum()
-
-
-def shrink_rates(counts: ibis.Table, **rates: tuple[str, str]) -> ibis.Table:
-    """Add each customer's rates, successes ÷ trials, drawn towards the population's rate p.
-
-    A customer's own rate counts for as much as their trials, the population's for m trials:
-    (successes + m·p) ÷ (trials + m), so that one success in one trial does not read as 100 %.
-
-    Args:
-        counts: one row a customer, the whole population.
-        rates: new column = (successes, trials), columns of `counts` ≥ 0. Successes beyond the trials are not
-            counted.
-
-    Returns:
-        `counts` with the new columns; null for customers without a trial.
-    """
-    shrunk = counts
-    for name, (successes, trials) in rates.items():
-        hits = ibis.least(_[successes], _[trials])
-        rate = (hits + _.prior_trials * _.prior_rate) / (_[trials].nullif(0.0) + _.prior_trials)
-        prior = _estimate_prior(counts, hits=hits, trials=_[trials])
-        shrunk = shrunk.cross_join(prior).select(*shrunk.columns, rate.name(name))
-    return shrunk
-
-
-def _estimate_prior(counts: ibis.Table, *, hits: ibis.Deferred, trials: ibis.Deferred) -> ibis.Table:
-    """One row with p as `prior_rate` and m as `prior_trials`, float64.
-
-    The more customers really differ, the smaller m: m = 1/ρ − 1, with the intraclass correlation ρ of the
-    beta-binomial model by moments (Kleinman 1973, "Proportions with extraneous variance", JASA 68; weights
-    proportional to trials), kept within `PRIOR_TRIALS_RANGE`; `PRIOR_TRIALS` where nobody has a second trial
-    to tell ρ from. Rounded to whole trials, so that the order in which an engine adds floats cannot show.
-    """
-    sums = counts.aggregate(
-        hits=hits.sum(),
-        trials=trials.sum(),
-        squares=(trials * trials).sum(),
-        spread=(hits * hits / trials.nullif(0.0)).sum(),
-        customers=count_if(trials > 0),
-    )
-    rate = _.hits / _.trials.nullif(0.0)
-    # Squared distances from p, weighted by trials, in units of p(1 − p): as seen, by chance, added by ρ = 1.
-    seen = (_.spread - _.hits * rate) / (rate * (1.0 - rate)).nullif(0.0)
-    by_chance = _.customers - 1.0
-    room = _.trials - _.squares / _.trials.nullif(0.0) - by_chance
-    # Each term stands once: engines repeat what a name stands for, and plan it again each time.
-    correlation = ((seen - by_chance) / room.nullif(0.0)).coalesce(1.0 / (1.0 + PRIOR_TRIALS))
-    low, high = PRIOR_TRIALS_RANGE
-    strength = 1.0 / ibis.greatest(correlation, 1.0 / (1.0 + high)) - 1.0
-    return sums.select(prior_rate=rate, prior_trials=ibis.greatest(strength, low).round().cast("float64"))
+    return value.sum(where=condition).coalesce(0.0)
 
 
 def _fill_missing(factor: Factor) -> ibis.Deferred:

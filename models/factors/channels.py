@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, select_window, shrink_rates
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, in_last
+from models.shrinkage import Rate
 
 WINDOW = 180
 
 
-def compute_channels(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_channels(as_of: date) -> Sums:
     """Shares of the mobile device, the app and the store among events whose device or channel is known."""
-    counts = (
-        select_window(
-            rollups.activity,
-            as_of,
-            "device_events",
-            "mobile_events",
-            "channel_events",
-            "app_events",
-            "store_events",
-            days=WINDOW,
-        )
-        .group_by("customer_id")
-        .aggregate(
-            by_device=_.device_events.sum(),
-            by_mobile=_.mobile_events.sum(),
-            by_channel=_.channel_events.sum(),
-            by_app=_.app_events.sum(),
-            by_store=_.store_events.sum(),
-        )
-    )
-    return shrink_rates(
-        counts,
-        mobile_share=("by_mobile", "by_device"),
-        app_share=("by_app", "by_channel"),
-        store_share=("by_store", "by_channel"),
+    recent = in_last(WINDOW, as_of)
+    return Sums(
+        by_customer={
+            "by_device": _.device_events.sum(where=recent),
+            "by_mobile": _.mobile_events.sum(where=recent),
+            "by_channel": _.channel_events.sum(where=recent),
+            "by_app": _.app_events.sum(where=recent),
+            "by_store": _.store_events.sum(where=recent),
+        },
+        rates={
+            "mobile_share": Rate(_.by_mobile, _.by_device),
+            "app_share": Rate(_.by_app, _.by_channel),
+            "store_share": Rate(_.by_store, _.by_channel),
+        },
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="channels",
     factors=(
         Factor(
@@ -71,5 +57,5 @@ FAMILY = Family(
             window=WINDOW,
         ),
     ),
-    compute=compute_channels,
+    activity=sum_channels,
 )

@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, count_if, select_window, shrink_rates
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, count_if
+from models.shrinkage import Rate
 
-if TYPE_CHECKING:
-    from models.rollups import Rollups
 
-
-def compute_discounts(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_discounts(as_of: date) -> Sums:
     """Share of the list price taken off, and share of orders with a discount.
 
     Of the first, trials are the orders and successes the share taken off each, were it the same for all.
     """
-    counts = (
-        select_window(rollups.orders, as_of, "revenue", "discount")
-        .group_by("customer_id")
-        .aggregate(
-            revenue=_.revenue.sum(),
-            discount=_.discount.sum(),
-            discounted=count_if(_.discount > 0),
-            orders=_.count().cast("float64"),
-        )
-    )
-    counts = counts.mutate(
-        priced=((_.revenue + _.discount) > 0).ifelse(_.orders, 0.0),
-        taken_off=(_.orders * _.discount / (_.revenue + _.discount).nullif(0.0)).coalesce(0.0),
-    )
-    return shrink_rates(
-        counts, discount_share=("taken_off", "priced"), discount_order_rate=("discounted", "orders")
+    del as_of  # of the whole lifetime
+    listed = _.list_price.nullif(0.0)
+    return Sums(
+        by_customer={
+            "list_price": (_.revenue + _.discount).sum(),
+            "taken_off": _.discount.sum(),
+            "discounted_orders": count_if(_.discount > 0),
+            "orders_in_all": _.count().cast("float64"),
+        },
+        rates={
+            "discount_share": Rate(
+                successes=(_.orders_in_all * _.taken_off / listed).coalesce(0.0),
+                trials=(_.list_price > 0).ifelse(_.orders_in_all, 0.0),
+            ),
+            "discount_order_rate": Rate(_.discounted_orders, _.orders_in_all),
+        },
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="discounts",
     factors=(
         Factor(
@@ -54,5 +51,5 @@ FAMILY = Family(
             formula="orders with a discount ÷ orders, shrunk towards all customers' rate",
         ),
     ),
-    compute=compute_discounts,
+    orders=sum_discounts,
 )

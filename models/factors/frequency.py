@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import CUSTOMER_INITIATED, Factor, Family, in_last, select_window, sum_if
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import CUSTOMER_INITIATED, Factor, count_if, in_last
 
 ORDER_WINDOWS = (30, 90, 180)
 VISIT_WINDOWS = (7, 30, 90, 180)
 
 
-def compute_frequency(rollups: Rollups, as_of: date) -> ibis.Table:
-    """Counts of orders, sessions and active days of each customer, by window."""
-    orders = rollups.orders.select("customer_id", "day", orders=1.0, visits=0.0, active_days=0.0)
-    visits = rollups.sessions.select("customer_id", "day", orders=0.0, visits=1.0, active_days=0.0)
-    active = rollups.activity.filter(CUSTOMER_INITIATED > 0)
-    active_days = active.select("customer_id", "day", orders=0.0, visits=0.0, active_days=1.0)
-    return (
-        select_window(ibis.union(orders, visits, active_days), as_of, "orders", "visits", "active_days")
-        .group_by("customer_id")
-        .aggregate(
-            **{f"orders_{days}d": sum_if(in_last(days, as_of), _.orders) for days in ORDER_WINDOWS},
-            orders_lifetime=_.orders.sum(),
-            active_days_90d=sum_if(in_last(90, as_of), _.active_days),
-            **{f"visits_{days}d": sum_if(in_last(days, as_of), _.visits) for days in VISIT_WINDOWS},
-        )
-    )
+def sum_active_days(as_of: date) -> Sums:
+    """On how many days customers showed up."""
+    return Sums({"active_days_90d": count_if((CUSTOMER_INITIATED > 0) & in_last(90, as_of))})
 
 
-FAMILY = Family(
+def sum_orders(as_of: date) -> Sums:
+    """Counts of orders, by window."""
+    counts = {f"orders_{days}d": count_if(in_last(days, as_of)) for days in ORDER_WINDOWS}
+    return Sums(counts | {"orders_lifetime": _.count().cast("float64")})
+
+
+def sum_visits(as_of: date) -> Sums:
+    """Counts of sessions, by window."""
+    return Sums({f"visits_{days}d": count_if(in_last(days, as_of)) for days in VISIT_WINDOWS})
+
+
+FAMILY = SummedFamily(
     name="frequency",
     factors=(
         *(
@@ -76,5 +70,7 @@ FAMILY = Family(
             for days in VISIT_WINDOWS
         ),
     ),
-    compute=compute_frequency,
+    activity=sum_active_days,
+    orders=sum_orders,
+    sessions=sum_visits,
 )

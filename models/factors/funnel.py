@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, count_if, select_window, shrink_rates
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, count_if, in_last
+from models.shrinkage import Rate
 
 WINDOW = 180
 
 
-def compute_funnel(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_funnel(as_of: date) -> Sums:
     """Rates from product view to cart, from cart to checkout, and of carts left behind.
 
     A purchase event is an order or one of its lines, so carts left behind are counted in days.
     """
-    counts = (
-        select_window(
-            rollups.activity, as_of, "product_views", "carts", "checkouts", "purchases", days=WINDOW
-        )
-        .group_by("customer_id")
-        .aggregate(
-            views=_.product_views.sum(),
-            carts=_.carts.sum(),
-            checkouts=_.checkouts.sum(),
-            cart_days=count_if(_.carts > 0),
-            abandoned_days=count_if((_.carts > 0) & (_.purchases == 0)),
-        )
-    )
-    return shrink_rates(
-        counts,
-        cart_rate=("carts", "views"),
-        checkout_rate=("checkouts", "carts"),
-        cart_abandonment=("abandoned_days", "cart_days"),
+    recent = in_last(WINDOW, as_of)
+    filled = (_.carts > 0) & recent
+    return Sums(
+        by_customer={
+            "products_seen": _.product_views.sum(where=recent),
+            "carts_filled": _.carts.sum(where=recent),
+            "checkouts_begun": _.checkouts.sum(where=recent),
+            "cart_days": count_if(filled),
+            "abandoned_days": count_if(filled & (_.purchases == 0)),
+        },
+        rates={
+            "cart_rate": Rate(_.carts_filled, _.products_seen),
+            "checkout_rate": Rate(_.checkouts_begun, _.carts_filled),
+            "cart_abandonment": Rate(_.abandoned_days, _.cart_days),
+        },
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="funnel",
     factors=(
         Factor(
@@ -67,5 +61,5 @@ FAMILY = Family(
             window=WINDOW,
         ),
     ),
-    compute=compute_funnel,
+    activity=sum_funnel,
 )

@@ -3,58 +3,42 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, in_last, select_window, shrink_rates, sum_if
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, in_last, sum_if
+from models.shrinkage import Rate
 
 RATE_WINDOW = 180
 COUNT_WINDOW = 90
 
 
-def compute_messages(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_messages(as_of: date) -> Sums:
     """Rates at which e-mails are opened and clicked and ads are clicked, and counts of opened pushes and clicked ads.
 
     No event tells of a push message that was sent, so of pushes there is no rate.
     """
-    recent = in_last(COUNT_WINDOW, as_of)
-    counts = (
-        select_window(
-            rollups.activity,
-            as_of,
-            "emails_sent",
-            "emails_opened",
-            "emails_clicked",
-            "pushes_opened",
-            "ads_seen",
-            "ads_clicked",
-            days=RATE_WINDOW,
-        )
-        .group_by("customer_id")
-        .aggregate(
-            sent=_.emails_sent.sum(),
-            opened=_.emails_opened.sum(),
-            clicked=_.emails_clicked.sum(),
-            ads=_.ads_seen.sum(),
-            followed=_.ads_clicked.sum(),
-            push_opens_90d=sum_if(recent, _.pushes_opened),
-            ads_clicked_90d=sum_if(recent, _.ads_clicked),
-        )
-    )
-    return shrink_rates(
-        counts,
-        email_open_rate=("opened", "sent"),
-        email_click_rate=("clicked", "sent"),
-        ad_click_rate=("followed", "ads"),
+    recent = in_last(RATE_WINDOW, as_of)
+    return Sums(
+        by_customer={
+            "mails_sent": _.emails_sent.sum(where=recent),
+            "mails_opened": _.emails_opened.sum(where=recent),
+            "mails_clicked": _.emails_clicked.sum(where=recent),
+            "ads_shown": _.ads_seen.sum(where=recent),
+            "ads_followed": _.ads_clicked.sum(where=recent),
+            "push_opens_90d": sum_if(in_last(COUNT_WINDOW, as_of), _.pushes_opened),
+            "ads_clicked_90d": sum_if(in_last(COUNT_WINDOW, as_of), _.ads_clicked),
+        },
+        rates={
+            "email_open_rate": Rate(_.mails_opened, _.mails_sent),
+            "email_click_rate": Rate(_.mails_clicked, _.mails_sent),
+            "ad_click_rate": Rate(_.ads_followed, _.ads_shown),
+        },
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="messages",
     factors=(
         Factor(
@@ -95,5 +79,5 @@ FAMILY = Family(
             missing=0.0,
         ),
     ),
-    compute=compute_messages,
+    activity=sum_messages,
 )

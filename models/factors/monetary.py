@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, in_last, select_window, sum_if
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, in_last, sum_if
 
 REVENUE_WINDOWS = (30, 90, 180)
 
 
-def compute_monetary(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_monetary(as_of: date) -> Sums:
     """Revenue of each customer by window, before refunds, and the size of an order in money and in pieces."""
-    spent = (
-        select_window(rollups.orders, as_of, "revenue", "quantity")
-        .group_by("customer_id")
-        .aggregate(
+    orders = _.orders_paid.nullif(0.0)
+    return Sums(
+        by_customer={
             **{f"revenue_{days}d": sum_if(in_last(days, as_of), _.revenue) for days in REVENUE_WINDOWS},
-            revenue_lifetime=_.revenue.sum(),
-            orders=_.count().cast("float64"),
-            quantity=_.quantity.sum(),
-        )
-    )
-    return spent.mutate(
-        aov=spent.revenue_lifetime / spent.orders.nullif(0.0),
-        # A source that tells no quantities rolls up to 0 pieces: unknown, not an empty basket.
-        basket_size=spent.quantity.nullif(0.0) / spent.orders.nullif(0.0),
+            "revenue_lifetime": _.revenue.sum(),
+            "orders_paid": _.count().cast("float64"),
+            "pieces": _.quantity.sum(),
+        },
+        values={
+            "aov": _.revenue_lifetime / orders,
+            # A source that tells no quantities rolls up to 0 pieces: unknown, not an empty basket.
+            "basket_size": _.pieces.nullif(0.0) / orders,
+        },
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="monetary",
     factors=(
         *(
@@ -69,5 +64,5 @@ FAMILY = Family(
             formula="quantity ÷ orders; unknown where no order has a quantity",
         ),
     ),
-    compute=compute_monetary,
+    orders=sum_monetary,
 )

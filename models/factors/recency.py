@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import ibis
 from ibis import _
 
-from models.factors import CUSTOMER_INITIATED, Factor, Family, select_window
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import CUSTOMER_INITIATED, Factor
 
 
-def compute_recency(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_recency(as_of: date) -> Sums:
     """Days from a customer's first and last activity, and from the last purchase, to `as_of`."""
-    active_day = (CUSTOMER_INITIATED > 0).ifelse(_.day, ibis.null("date"))
-    purchase_day = (_.purchases > 0).ifelse(_.day, ibis.null("date"))
-    days = (
-        select_window(rollups.activity, as_of, "events", "emails_sent", "ads_seen", "purchases")
-        .group_by("customer_id")
-        .aggregate(
-            first_active=active_day.min(), last_active=active_day.max(), last_purchase=purchase_day.max()
-        )
-    )
-    today = ibis.date(as_of)
-    return days.select(
-        "customer_id",
-        days_since_last_activity=today.delta(days.last_active, unit="day"),
-        days_since_last_purchase=today.delta(days.last_purchase, unit="day"),
-        tenure_days=today.delta(days.first_active, unit="day"),
+    active, today = CUSTOMER_INITIATED > 0, ibis.date(as_of)
+    return Sums(
+        by_customer={
+            "first_active": _.day.min(where=active),
+            "last_active": _.day.max(where=active),
+            "last_purchase": _.day.max(where=_.purchases > 0),
+        },
+        values={
+            "days_since_last_activity": -_.last_active.delta(today, unit="day"),
+            "days_since_last_purchase": -_.last_purchase.delta(today, unit="day"),
+            "tenure_days": -_.first_active.delta(today, unit="day"),
+        },
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="recency",
     factors=(
         Factor(
@@ -56,5 +50,5 @@ FAMILY = Family(
             formula="as_of − first day with any event but e-mails sent and ads seen",
         ),
     ),
-    compute=compute_recency,
+    activity=sum_recency,
 )

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, count_if, select_window, shrink_rates
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, count_if
+from models.shrinkage import Rate
 
-if TYPE_CHECKING:
-    from models.rollups import Rollups
 
-
-def compute_returns(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_returns(as_of: date) -> Sums:
     """Share of the revenue that was refunded, at most 1.
 
     Refunds are taken from the day they fell on, not from their order: that may be older than `as_of` and the
     refund younger. Trials are the days with a purchase, successes the refunded share of them.
     """
-    totals = (
-        select_window(rollups.activity, as_of, "revenue", "refund_value")
-        .group_by("customer_id")
-        .aggregate(
-            revenue=_.revenue.sum(),
-            refunded=_.refund_value.sum(),
-            purchase_days=count_if(_.revenue > 0),
-        )
+    del as_of  # of the whole lifetime
+    refunded_days = (_.purchase_days * _.refunded / _.received.nullif(0.0)).coalesce(0.0)
+    return Sums(
+        by_customer={
+            "received": _.revenue.sum(),
+            "refunded": _.refund_value.sum(),
+            "purchase_days": count_if(_.revenue > 0),
+        },
+        rates={"return_rate": Rate(refunded_days, _.purchase_days)},
     )
-    returned = totals.mutate(
-        returned_days=(_.purchase_days * _.refunded / _.revenue.nullif(0.0)).coalesce(0.0)
-    )
-    return shrink_rates(returned, return_rate=("returned_days", "purchase_days"))
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="returns",
     factors=(
         Factor(
@@ -48,5 +42,5 @@ FAMILY = Family(
             ),
         ),
     ),
-    compute=compute_returns,
+    activity=sum_returns,
 )

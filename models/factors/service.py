@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, select_window
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, in_last, sum_if
 
 WINDOW = 90
 
 
-def compute_service(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_service(as_of: date) -> Sums:
     """Number of support tickets and complaints."""
-    return (
-        select_window(rollups.activity, as_of, "service_contacts", days=WINDOW)
-        .group_by("customer_id")
-        .aggregate(service_contacts_90d=_.service_contacts.sum())
-    )
+    return Sums({"service_contacts_90d": sum_if(in_last(WINDOW, as_of), _.service_contacts)})
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="service",
     factors=(
         Factor(
@@ -37,5 +29,5 @@ FAMILY = Family(
             missing=0.0,
         ),
     ),
-    compute=compute_service,
+    activity=sum_service,
 )

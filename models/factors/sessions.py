@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, count_if, select_window, shrink_rates
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, count_if, in_last
+from models.shrinkage import Rate
 
 WINDOW = 180
 
 
-def compute_sessions(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_sessions(as_of: date) -> Sums:
     """Mean length and depth of a customer's sessions, and the share that ended where they began."""
-    counts = (
-        select_window(
-            rollups.sessions, as_of, "duration_s", "page_views", "product_views", "bounced", days=WINDOW
-        )
-        .group_by("customer_id")
-        .aggregate(
-            session_duration_mean=_.duration_s.mean(),
-            pages=(_.page_views + _.product_views).sum(),
-            bounces=count_if(_.bounced),
-            visits=_.count().cast("float64"),
-        )
-    )
-    return shrink_rates(counts, bounce_rate=("bounces", "visits")).mutate(
-        pages_per_session=_.pages / _.visits.nullif(0.0)
+    recent = in_last(WINDOW, as_of)
+    return Sums(
+        by_customer={
+            "session_duration_mean": _.duration_s.mean(where=recent),
+            "pages_seen": (_.page_views + _.product_views).sum(where=recent),
+            "bounces": count_if(_.bounced & recent),
+            "sessions_begun": count_if(recent),
+        },
+        rates={"bounce_rate": Rate(_.bounces, _.sessions_begun)},
+        values={"pages_per_session": _.pages_seen / _.sessions_begun.nullif(0.0)},
     )
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="sessions",
     factors=(
         Factor(
@@ -60,5 +53,5 @@ FAMILY = Family(
             window=WINDOW,
         ),
     ),
-    compute=compute_sessions,
+    sessions=sum_sessions,
 )

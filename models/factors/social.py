@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
-import ibis
 from ibis import _
 
-from models.factors import Factor, Family, select_window
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor, in_last, sum_if
 
 WINDOW = 90
 
 
-def compute_social(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_social(as_of: date) -> Sums:
     """Number of reviews, likes, shares and comments."""
-    return (
-        select_window(rollups.activity, as_of, "social_actions", days=WINDOW)
-        .group_by("customer_id")
-        .aggregate(social_actions_90d=_.social_actions.sum())
-    )
+    return Sums({"social_actions_90d": sum_if(in_last(WINDOW, as_of), _.social_actions)})
 
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="social",
     factors=(
         Factor(
@@ -37,5 +29,5 @@ FAMILY = Family(
             missing=0.0,
         ),
     ),
-    compute=compute_social,
+    activity=sum_social,
 )

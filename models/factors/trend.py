@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import ibis
 from ibis import _
 
-from models.factors import CUSTOMER_INITIATED, Factor, Family, count_if, in_last, select_window, sum_if
-
-if TYPE_CHECKING:
-    from models.rollups import Rollups
+from models.factor_sums import SummedFamily, Sums
+from models.factors import CUSTOMER_INITIATED, Factor, count_if, in_last, sum_if
 
 RECENT = 30
 BEFORE = 90
 WINDOW = RECENT + BEFORE
 
 
-def compute_trend(rollups: Rollups, as_of: date) -> ibis.Table:
+def sum_trend(as_of: date) -> Sums:
     """Change of daily revenue and of active days, the last 30 days against the 90 before: from −1 to 1."""
-    recent = in_last(RECENT, as_of)
-    before = ~recent
-    active = CUSTOMER_INITIATED > 0
-    means = (
-        select_window(rollups.activity, as_of, "events", "emails_sent", "ads_seen", "revenue", days=WINDOW)
-        .group_by("customer_id")
-        .aggregate(
-            revenue_recent=sum_if(recent, _.revenue) / float(RECENT),
-            revenue_before=sum_if(before, _.revenue) / float(BEFORE),
-            activity_recent=count_if(recent & active) / float(RECENT),
-            activity_before=count_if(before & active) / float(BEFORE),
-        )
-    )
-    priors = means.aggregate(
-        revenue_prior=(_.revenue_recent + _.revenue_before).mean(),
-        activity_prior=(_.activity_recent + _.activity_before).mean(),
-    )
-    return means.cross_join(priors).select(
-        "customer_id",
-        trend_revenue=_damped_change(_.revenue_recent, _.revenue_before, prior=_.revenue_prior),
-        trend_activity=_damped_change(_.activity_recent, _.activity_before, prior=_.activity_prior),
+    seen, recent = in_last(WINDOW, as_of), in_last(RECENT, as_of)
+    before, active = seen & ~recent, CUSTOMER_INITIATED > 0
+    return Sums(
+        by_customer={
+            "revenue_recent": sum_if(recent, _.revenue) / float(RECENT),
+            "revenue_before": sum_if(before, _.revenue) / float(BEFORE),
+            "activity_recent": count_if(recent & active) / float(RECENT),
+            "activity_before": count_if(before & active) / float(BEFORE),
+            "days_seen": count_if(seen),
+        },
+        everyone={
+            "revenue_prior": (_.revenue_recent + _.revenue_before).mean(where=_.days_seen > 0),
+            "activity_prior": (_.activity_recent + _.activity_before).mean(where=_.days_seen > 0),
+        },
+        values={
+            "trend_revenue": _damped_change(_.revenue_recent, _.revenue_before, prior=_.revenue_prior),
+            "trend_activity": _damped_change(_.activity_recent, _.activity_before, prior=_.activity_prior),
+        },
     )
 
 
@@ -53,7 +47,7 @@ _FORMULA = (
     "prior, the mean of r + b over all customers seen in that time, keeps a few events from reading as a boom"
 )
 
-FAMILY = Family(
+FAMILY = SummedFamily(
     name="trend",
     factors=(
         Factor(
@@ -73,5 +67,5 @@ FAMILY = Family(
             missing=0.0,
         ),
     ),
-    compute=compute_trend,
+    activity=sum_trend,
 )

@@ -22,10 +22,10 @@ from models.factors import (
     describe_factors,
     list_factors,
     load_families,
-    shrink_rates,
 )
 from models.own_factors import OwnFactor, build_families
 from models.rollups import COUNTED_KINDS, Rollups
+from models.shrinkage import shrink_rates
 
 AS_OF = date(2026, 6, 30)
 ACTIVITY = {
@@ -323,6 +323,29 @@ def test_nothing_later_than_as_of_changes_a_factor() -> None:
     assert len(before.columns) == len(list_factors()) + len(own)
 
 
+def test_a_family_alone_is_what_it_is_among_the_others(features: pd.DataFrame) -> None:
+    for family in load_families().values():
+        if family.reads == "rollups":
+            alone = family.compute(build_rollups(), AS_OF).to_pandas().set_index("customer_id")
+            for factor in family.factors:
+                found = alone[factor.name].reindex(features.index).astype("float64")
+                found = found if factor.missing is None else found.fillna(factor.missing)
+                pd.testing.assert_series_equal(found, features[factor.name])
+
+
+def test_parts_that_are_kept_make_the_same_whole(features: pd.DataFrame) -> None:
+    kept: list[ibis.Table] = []
+
+    def keep(part: ibis.Table) -> ibis.Table:
+        kept.append(part)
+        return ibis.memtable(part.to_pandas())
+
+    customers = ibis.memtable(pd.DataFrame({"customer_id": features.index}))
+    found = compute_factors(build_rollups(), as_of=AS_OF, customers=customers, keep=keep).to_pandas()
+    pd.testing.assert_frame_equal(found.set_index("customer_id").sort_index(), features)
+    assert len(kept) > 3
+
+
 def test_demographics_are_shares_of_those_whose_value_is_known() -> None:
     found = compute_frame(
         build_rollups(), country=["DE", "AT", "DE", None], acquisition_channel=[None, None, "ads", "ads"]
@@ -410,6 +433,23 @@ def test_a_new_file_is_a_new_family(add_family: AddFamily) -> None:
     rows = [*ACTIVITY_ROWS, {"customer_id": "bert", "day": ago(3), "searches": 5.0, "events": 5.0}]
     found = compute_frame(build_rollups(activity=rows))["searches_lifetime"]
     assert found.to_dict() == {"anna": 0.0, "bert": 5.0, "cleo": 0.0, "dora": 0.0}
+
+
+def test_two_families_that_give_a_sum_the_same_name_are_refused(add_family: AddFamily) -> None:
+    text = """
+from ibis import _
+from models.factor_sums import SummedFamily, Sums
+from models.factors import Factor
+
+FAMILY = SummedFamily(
+    name="searching",
+    factors=(Factor(name="sought", meaning="seeks", unit="searches", formula="searches"),),
+    activity=lambda as_of: Sums({"by_device": _.searches.sum()}, values={"sought": _.by_device}),
+)
+"""
+    add_family("searching", text)
+    with pytest.raises(ValueError, match=r"two families of factors name a sum 'by_device': rename one"):
+        compute_frame(build_rollups())
 
 
 def test_two_families_with_the_same_factor_are_refused(add_family: AddFamily) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.factors.monetary import compute_monetary
-from models.factors.returns import compute_returns
+from models.factors.monetary import FAMILY as MONETARY
+from models.factors.returns import FAMILY as RETURNS
 from models.rollups import KEYS, Rollups, combine_rollups, end_of_day, list_offsets, roll_up, select_bought
 from models.schemas import EVENT_KINDS
 
@@ -114,10 +114,10 @@ def test_refunds_lower_their_order_whenever_they_arrive(deliveries: list[list[di
     by_day = rolled.activity.order_by("day").to_pandas()
     assert by_day["refund_value"].tolist() == [1.0, 0.0, 57.0, 30.0]
     bought = select_bought(rolled)
-    spent = compute_monetary(bought, AT_HOME).to_pandas()
-    assert (spent["orders"].tolist(), spent["revenue_lifetime"].tolist()) == ([1.0], [100.0])
+    spent = MONETARY.compute(bought, AT_HOME).to_pandas()
+    assert (spent["aov"].tolist(), spent["revenue_lifetime"].tolist()) == ([100.0], [100.0])
     rates = [
-        compute_returns(bought, day).to_pandas()["return_rate"][0] for day in (date(2026, 5, 9), AT_HOME)
+        RETURNS.compute(bought, day).to_pandas()["return_rate"][0] for day in (date(2026, 5, 9), AT_HOME)
     ]
     assert rates == pytest.approx([0.01, 0.88])
 

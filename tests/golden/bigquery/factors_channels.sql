@@ -1,56 +1,45 @@
 WITH `t2` AS (
   SELECT
     `t1`.`customer_id`,
-    SUM(`t1`.`device_events`) AS `by_device`,
-    SUM(`t1`.`mobile_events`) AS `by_mobile`,
-    SUM(`t1`.`channel_events`) AS `by_channel`,
-    SUM(`t1`.`app_events`) AS `by_app`,
-    SUM(`t1`.`store_events`) AS `by_store`
+    SUM(IF(`t1`.`day` > DATE(2026, 5, 19), `t1`.`device_events`, NULL)) AS `by_device`,
+    SUM(IF(`t1`.`day` > DATE(2026, 5, 19), `t1`.`mobile_events`, NULL)) AS `by_mobile`,
+    SUM(IF(`t1`.`day` > DATE(2026, 5, 19), `t1`.`channel_events`, NULL)) AS `by_channel`,
+    SUM(IF(`t1`.`day` > DATE(2026, 5, 19), `t1`.`app_events`, NULL)) AS `by_app`,
+    SUM(IF(`t1`.`day` > DATE(2026, 5, 19), `t1`.`store_events`, NULL)) AS `by_store`
   FROM (
     SELECT
-      `t0`.`customer_id`,
-      `t0`.`day`,
-      `t0`.`device_events`,
-      `t0`.`mobile_events`,
-      `t0`.`channel_events`,
-      `t0`.`app_events`,
-      `t0`.`store_events`
+      *
     FROM `activity_daily` AS `t0`
     WHERE
-      `t0`.`day` <= DATE(2026, 11, 15) AND `t0`.`day` > DATE(2026, 5, 19)
+      `t0`.`day` <= DATE(2026, 11, 15)
   ) AS `t1`
   GROUP BY
     1
 )
 SELECT
   `t4`.`customer_id`,
-  `t4`.`by_device`,
-  `t4`.`by_mobile`,
-  `t4`.`by_channel`,
-  `t4`.`by_app`,
-  `t4`.`by_store`,
   ieee_divide(
     LEAST(`t4`.`by_mobile`, `t4`.`by_device`) + (
-      `t11`.`prior_trials` * `t11`.`prior_rate`
+      `t7`.`mobile_share_strength` * `t7`.`mobile_share_mean`
     ),
-    NULLIF(`t4`.`by_device`, 0.0) + `t11`.`prior_trials`
+    NULLIF(`t4`.`by_device`, 0.0) + `t7`.`mobile_share_strength`
   ) AS `mobile_share`,
   ieee_divide(
     LEAST(`t4`.`by_app`, `t4`.`by_channel`) + (
-      `t12`.`prior_trials` * `t12`.`prior_rate`
+      `t7`.`app_share_strength` * `t7`.`app_share_mean`
     ),
-    NULLIF(`t4`.`by_channel`, 0.0) + `t12`.`prior_trials`
+    NULLIF(`t4`.`by_channel`, 0.0) + `t7`.`app_share_strength`
   ) AS `app_share`,
   ieee_divide(
     LEAST(`t4`.`by_store`, `t4`.`by_channel`) + (
-      `t13`.`prior_trials` * `t13`.`prior_rate`
+      `t7`.`store_share_strength` * `t7`.`store_share_mean`
     ),
-    NULLIF(`t4`.`by_channel`, 0.0) + `t13`.`prior_trials`
+    NULLIF(`t4`.`by_channel`, 0.0) + `t7`.`store_share_strength`
   ) AS `store_share`
 FROM `t2` AS `t4`
 CROSS JOIN (
   SELECT
-    ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
+    ieee_divide(`t5`.`mobile_share_hits`, NULLIF(`t5`.`mobile_share_trials`, 0.0)) AS `mobile_share_mean`,
     CAST(CAST(ROUND(
       GREATEST(
         ieee_divide(
@@ -59,23 +48,23 @@ CROSS JOIN (
             COALESCE(
               ieee_divide(
                 ieee_divide(
-                  `t5`.`spread` - (
-                    `t5`.`hits` * ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                  `t5`.`mobile_share_spread` - (
+                    `t5`.`mobile_share_hits` * ieee_divide(`t5`.`mobile_share_hits`, NULLIF(`t5`.`mobile_share_trials`, 0.0))
                   ),
                   NULLIF(
-                    ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                      1.0 - ieee_divide(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                    ieee_divide(`t5`.`mobile_share_hits`, NULLIF(`t5`.`mobile_share_trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`mobile_share_hits`, NULLIF(`t5`.`mobile_share_trials`, 0.0))
                     ),
                     0.0
                   )
                 ) - (
-                  `t5`.`customers` - 1.0
+                  `t5`.`mobile_share_tried` - 1.0
                 ),
                 NULLIF(
                   (
-                    `t5`.`trials` - ieee_divide(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
+                    `t5`.`mobile_share_trials` - ieee_divide(`t5`.`mobile_share_squares`, NULLIF(`t5`.`mobile_share_trials`, 0.0))
                   ) - (
-                    `t5`.`customers` - 1.0
+                    `t5`.`mobile_share_tried` - 1.0
                   ),
                   0.0
                 )
@@ -88,131 +77,117 @@ CROSS JOIN (
         2.0
       ),
       0
-    ) AS INT64) AS FLOAT64) AS `prior_trials`
+    ) AS INT64) AS FLOAT64) AS `mobile_share_strength`,
+    ieee_divide(`t5`.`app_share_hits`, NULLIF(`t5`.`app_share_trials`, 0.0)) AS `app_share_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t5`.`app_share_spread` - (
+                    `t5`.`app_share_hits` * ieee_divide(`t5`.`app_share_hits`, NULLIF(`t5`.`app_share_trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t5`.`app_share_hits`, NULLIF(`t5`.`app_share_trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`app_share_hits`, NULLIF(`t5`.`app_share_trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`app_share_tried` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`app_share_trials` - ieee_divide(`t5`.`app_share_squares`, NULLIF(`t5`.`app_share_trials`, 0.0))
+                  ) - (
+                    `t5`.`app_share_tried` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS INT64) AS FLOAT64) AS `app_share_strength`,
+    ieee_divide(`t5`.`store_share_hits`, NULLIF(`t5`.`store_share_trials`, 0.0)) AS `store_share_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        ieee_divide(
+          1.0,
+          GREATEST(
+            COALESCE(
+              ieee_divide(
+                ieee_divide(
+                  `t5`.`store_share_spread` - (
+                    `t5`.`store_share_hits` * ieee_divide(`t5`.`store_share_hits`, NULLIF(`t5`.`store_share_trials`, 0.0))
+                  ),
+                  NULLIF(
+                    ieee_divide(`t5`.`store_share_hits`, NULLIF(`t5`.`store_share_trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`store_share_hits`, NULLIF(`t5`.`store_share_trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`store_share_tried` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`store_share_trials` - ieee_divide(`t5`.`store_share_squares`, NULLIF(`t5`.`store_share_trials`, 0.0))
+                  ) - (
+                    `t5`.`store_share_tried` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS INT64) AS FLOAT64) AS `store_share_strength`
   FROM (
     SELECT
-      SUM(LEAST(`t3`.`by_mobile`, `t3`.`by_device`)) AS `hits`,
-      SUM(`t3`.`by_device`) AS `trials`,
-      SUM(`t3`.`by_device` * `t3`.`by_device`) AS `squares`,
+      SUM(LEAST(`t3`.`by_mobile`, `t3`.`by_device`)) AS `mobile_share_hits`,
+      SUM(`t3`.`by_device`) AS `mobile_share_trials`,
+      SUM(`t3`.`by_device` * `t3`.`by_device`) AS `mobile_share_squares`,
       SUM(
         ieee_divide(
           LEAST(`t3`.`by_mobile`, `t3`.`by_device`) * LEAST(`t3`.`by_mobile`, `t3`.`by_device`),
           NULLIF(`t3`.`by_device`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t3`.`by_device` > 0, 1, 0) AS FLOAT64)) AS `customers`
-    FROM `t2` AS `t3`
-  ) AS `t5`
-) AS `t11`
-CROSS JOIN (
-  SELECT
-    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
-    CAST(CAST(ROUND(
-      GREATEST(
-        ieee_divide(
-          1.0,
-          GREATEST(
-            COALESCE(
-              ieee_divide(
-                ieee_divide(
-                  `t6`.`spread` - (
-                    `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                  ),
-                  NULLIF(
-                    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                      1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                    ),
-                    0.0
-                  )
-                ) - (
-                  `t6`.`customers` - 1.0
-                ),
-                NULLIF(
-                  (
-                    `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
-                  ) - (
-                    `t6`.`customers` - 1.0
-                  ),
-                  0.0
-                )
-              ),
-              0.09090909090909091
-            ),
-            0.004975124378109453
-          )
-        ) - 1.0,
-        2.0
-      ),
-      0
-    ) AS INT64) AS FLOAT64) AS `prior_trials`
-  FROM (
-    SELECT
-      SUM(LEAST(`t3`.`by_app`, `t3`.`by_channel`)) AS `hits`,
-      SUM(`t3`.`by_channel`) AS `trials`,
-      SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `squares`,
+      ) AS `mobile_share_spread`,
+      CAST(COUNTIF(`t3`.`by_device` > 0) AS FLOAT64) AS `mobile_share_tried`,
+      SUM(LEAST(`t3`.`by_app`, `t3`.`by_channel`)) AS `app_share_hits`,
+      SUM(`t3`.`by_channel`) AS `app_share_trials`,
+      SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `app_share_squares`,
       SUM(
         ieee_divide(
           LEAST(`t3`.`by_app`, `t3`.`by_channel`) * LEAST(`t3`.`by_app`, `t3`.`by_channel`),
           NULLIF(`t3`.`by_channel`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t3`.`by_channel` > 0, 1, 0) AS FLOAT64)) AS `customers`
-    FROM `t2` AS `t3`
-  ) AS `t6`
-) AS `t12`
-CROSS JOIN (
-  SELECT
-    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
-    CAST(CAST(ROUND(
-      GREATEST(
-        ieee_divide(
-          1.0,
-          GREATEST(
-            COALESCE(
-              ieee_divide(
-                ieee_divide(
-                  `t7`.`spread` - (
-                    `t7`.`hits` * ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
-                  ),
-                  NULLIF(
-                    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
-                      1.0 - ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
-                    ),
-                    0.0
-                  )
-                ) - (
-                  `t7`.`customers` - 1.0
-                ),
-                NULLIF(
-                  (
-                    `t7`.`trials` - ieee_divide(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
-                  ) - (
-                    `t7`.`customers` - 1.0
-                  ),
-                  0.0
-                )
-              ),
-              0.09090909090909091
-            ),
-            0.004975124378109453
-          )
-        ) - 1.0,
-        2.0
-      ),
-      0
-    ) AS INT64) AS FLOAT64) AS `prior_trials`
-  FROM (
-    SELECT
-      SUM(LEAST(`t3`.`by_store`, `t3`.`by_channel`)) AS `hits`,
-      SUM(`t3`.`by_channel`) AS `trials`,
-      SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `squares`,
+      ) AS `app_share_spread`,
+      CAST(COUNTIF(`t3`.`by_channel` > 0) AS FLOAT64) AS `app_share_tried`,
+      SUM(LEAST(`t3`.`by_store`, `t3`.`by_channel`)) AS `store_share_hits`,
+      SUM(`t3`.`by_channel`) AS `store_share_trials`,
+      SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `store_share_squares`,
       SUM(
         ieee_divide(
           LEAST(`t3`.`by_store`, `t3`.`by_channel`) * LEAST(`t3`.`by_store`, `t3`.`by_channel`),
           NULLIF(`t3`.`by_channel`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t3`.`by_channel` > 0, 1, 0) AS FLOAT64)) AS `customers`
+      ) AS `store_share_spread`,
+      CAST(COUNTIF(`t3`.`by_channel` > 0) AS FLOAT64) AS `store_share_tried`
     FROM `t2` AS `t3`
-  ) AS `t7`
-) AS `t13`
+  ) AS `t5`
+) AS `t7`

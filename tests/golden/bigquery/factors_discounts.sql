@@ -1,62 +1,44 @@
-WITH `t3` AS (
+WITH `t2` AS (
   SELECT
-    `t2`.`customer_id`,
-    `t2`.`revenue`,
-    `t2`.`discount`,
-    `t2`.`discounted`,
-    `t2`.`orders`,
-    IF((
-      `t2`.`revenue` + `t2`.`discount`
-    ) > 0, `t2`.`orders`, 0.0) AS `priced`,
-    COALESCE(
-      ieee_divide(`t2`.`orders` * `t2`.`discount`, NULLIF(`t2`.`revenue` + `t2`.`discount`, 0.0)),
-      0.0
-    ) AS `taken_off`
+    `t1`.`customer_id`,
+    SUM(`t1`.`revenue` + `t1`.`discount`) AS `list_price`,
+    SUM(`t1`.`discount`) AS `taken_off`,
+    CAST(COALESCE(COUNTIF(`t1`.`discount` > 0), 0) AS FLOAT64) AS `discounted_orders`,
+    CAST(COUNT(*) AS FLOAT64) AS `orders_in_all`
   FROM (
     SELECT
-      `t1`.`customer_id`,
-      SUM(`t1`.`revenue`) AS `revenue`,
-      SUM(`t1`.`discount`) AS `discount`,
-      SUM(CAST(IF(`t1`.`discount` > 0, 1, 0) AS FLOAT64)) AS `discounted`,
-      CAST(COUNT(*) AS FLOAT64) AS `orders`
-    FROM (
-      SELECT
-        `t0`.`customer_id`,
-        `t0`.`day`,
-        `t0`.`revenue`,
-        `t0`.`discount`
-      FROM `orders` AS `t0`
-      WHERE
-        `t0`.`lines` > 0 AND `t0`.`day` <= DATE(2026, 11, 15)
-    ) AS `t1`
-    GROUP BY
-      1
-  ) AS `t2`
+      *
+    FROM `orders` AS `t0`
+    WHERE
+      `t0`.`lines` > 0 AND `t0`.`day` <= DATE(2026, 11, 15)
+  ) AS `t1`
+  GROUP BY
+    1
 )
 SELECT
-  `t5`.`customer_id`,
-  `t5`.`revenue`,
-  `t5`.`discount`,
-  `t5`.`discounted`,
-  `t5`.`orders`,
-  `t5`.`priced`,
-  `t5`.`taken_off`,
+  `t4`.`customer_id`,
   ieee_divide(
-    LEAST(`t5`.`taken_off`, `t5`.`priced`) + (
-      `t10`.`prior_trials` * `t10`.`prior_rate`
+    LEAST(
+      COALESCE(
+        ieee_divide(`t4`.`orders_in_all` * `t4`.`taken_off`, NULLIF(`t4`.`list_price`, 0.0)),
+        0.0
+      ),
+      IF(`t4`.`list_price` > 0, `t4`.`orders_in_all`, 0.0)
+    ) + (
+      `t7`.`discount_share_strength` * `t7`.`discount_share_mean`
     ),
-    NULLIF(`t5`.`priced`, 0.0) + `t10`.`prior_trials`
+    NULLIF(IF(`t4`.`list_price` > 0, `t4`.`orders_in_all`, 0.0), 0.0) + `t7`.`discount_share_strength`
   ) AS `discount_share`,
   ieee_divide(
-    LEAST(`t5`.`discounted`, `t5`.`orders`) + (
-      `t11`.`prior_trials` * `t11`.`prior_rate`
+    LEAST(`t4`.`discounted_orders`, `t4`.`orders_in_all`) + (
+      `t7`.`discount_order_rate_strength` * `t7`.`discount_order_rate_mean`
     ),
-    NULLIF(`t5`.`orders`, 0.0) + `t11`.`prior_trials`
+    NULLIF(`t4`.`orders_in_all`, 0.0) + `t7`.`discount_order_rate_strength`
   ) AS `discount_order_rate`
-FROM `t3` AS `t5`
+FROM `t2` AS `t4`
 CROSS JOIN (
   SELECT
-    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
+    ieee_divide(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0)) AS `discount_share_mean`,
     CAST(CAST(ROUND(
       GREATEST(
         ieee_divide(
@@ -65,23 +47,23 @@ CROSS JOIN (
             COALESCE(
               ieee_divide(
                 ieee_divide(
-                  `t6`.`spread` - (
-                    `t6`.`hits` * ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                  `t5`.`discount_share_spread` - (
+                    `t5`.`discount_share_hits` * ieee_divide(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0))
                   ),
                   NULLIF(
-                    ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                      1.0 - ieee_divide(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                    ieee_divide(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0))
                     ),
                     0.0
                   )
                 ) - (
-                  `t6`.`customers` - 1.0
+                  `t5`.`discount_share_tried` - 1.0
                 ),
                 NULLIF(
                   (
-                    `t6`.`trials` - ieee_divide(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
+                    `t5`.`discount_share_trials` - ieee_divide(`t5`.`discount_share_squares`, NULLIF(`t5`.`discount_share_trials`, 0.0))
                   ) - (
-                    `t6`.`customers` - 1.0
+                    `t5`.`discount_share_tried` - 1.0
                   ),
                   0.0
                 )
@@ -94,25 +76,8 @@ CROSS JOIN (
         2.0
       ),
       0
-    ) AS INT64) AS FLOAT64) AS `prior_trials`
-  FROM (
-    SELECT
-      SUM(LEAST(`t4`.`taken_off`, `t4`.`priced`)) AS `hits`,
-      SUM(`t4`.`priced`) AS `trials`,
-      SUM(`t4`.`priced` * `t4`.`priced`) AS `squares`,
-      SUM(
-        ieee_divide(
-          LEAST(`t4`.`taken_off`, `t4`.`priced`) * LEAST(`t4`.`taken_off`, `t4`.`priced`),
-          NULLIF(`t4`.`priced`, 0.0)
-        )
-      ) AS `spread`,
-      SUM(CAST(IF(`t4`.`priced` > 0, 1, 0) AS FLOAT64)) AS `customers`
-    FROM `t3` AS `t4`
-  ) AS `t6`
-) AS `t10`
-CROSS JOIN (
-  SELECT
-    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
+    ) AS INT64) AS FLOAT64) AS `discount_share_strength`,
+    ieee_divide(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0)) AS `discount_order_rate_mean`,
     CAST(CAST(ROUND(
       GREATEST(
         ieee_divide(
@@ -121,23 +86,23 @@ CROSS JOIN (
             COALESCE(
               ieee_divide(
                 ieee_divide(
-                  `t7`.`spread` - (
-                    `t7`.`hits` * ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                  `t5`.`discount_order_rate_spread` - (
+                    `t5`.`discount_order_rate_hits` * ieee_divide(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0))
                   ),
                   NULLIF(
-                    ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
-                      1.0 - ieee_divide(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
+                    ieee_divide(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0)) * (
+                      1.0 - ieee_divide(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0))
                     ),
                     0.0
                   )
                 ) - (
-                  `t7`.`customers` - 1.0
+                  `t5`.`discount_order_rate_tried` - 1.0
                 ),
                 NULLIF(
                   (
-                    `t7`.`trials` - ieee_divide(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
+                    `t5`.`discount_order_rate_trials` - ieee_divide(`t5`.`discount_order_rate_squares`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0))
                   ) - (
-                    `t7`.`customers` - 1.0
+                    `t5`.`discount_order_rate_tried` - 1.0
                   ),
                   0.0
                 )
@@ -150,19 +115,51 @@ CROSS JOIN (
         2.0
       ),
       0
-    ) AS INT64) AS FLOAT64) AS `prior_trials`
+    ) AS INT64) AS FLOAT64) AS `discount_order_rate_strength`
   FROM (
     SELECT
-      SUM(LEAST(`t4`.`discounted`, `t4`.`orders`)) AS `hits`,
-      SUM(`t4`.`orders`) AS `trials`,
-      SUM(`t4`.`orders` * `t4`.`orders`) AS `squares`,
+      SUM(
+        LEAST(
+          COALESCE(
+            ieee_divide(`t3`.`orders_in_all` * `t3`.`taken_off`, NULLIF(`t3`.`list_price`, 0.0)),
+            0.0
+          ),
+          IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+        )
+      ) AS `discount_share_hits`,
+      SUM(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)) AS `discount_share_trials`,
+      SUM(
+        IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0) * IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+      ) AS `discount_share_squares`,
       SUM(
         ieee_divide(
-          LEAST(`t4`.`discounted`, `t4`.`orders`) * LEAST(`t4`.`discounted`, `t4`.`orders`),
-          NULLIF(`t4`.`orders`, 0.0)
+          LEAST(
+            COALESCE(
+              ieee_divide(`t3`.`orders_in_all` * `t3`.`taken_off`, NULLIF(`t3`.`list_price`, 0.0)),
+              0.0
+            ),
+            IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+          ) * LEAST(
+            COALESCE(
+              ieee_divide(`t3`.`orders_in_all` * `t3`.`taken_off`, NULLIF(`t3`.`list_price`, 0.0)),
+              0.0
+            ),
+            IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+          ),
+          NULLIF(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0), 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t4`.`orders` > 0, 1, 0) AS FLOAT64)) AS `customers`
-    FROM `t3` AS `t4`
-  ) AS `t7`
-) AS `t11`
+      ) AS `discount_share_spread`,
+      CAST(COUNTIF(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0) > 0) AS FLOAT64) AS `discount_share_tried`,
+      SUM(LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`)) AS `discount_order_rate_hits`,
+      SUM(`t3`.`orders_in_all`) AS `discount_order_rate_trials`,
+      SUM(`t3`.`orders_in_all` * `t3`.`orders_in_all`) AS `discount_order_rate_squares`,
+      SUM(
+        ieee_divide(
+          LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`) * LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`),
+          NULLIF(`t3`.`orders_in_all`, 0.0)
+        )
+      ) AS `discount_order_rate_spread`,
+      CAST(COUNTIF(`t3`.`orders_in_all` > 0) AS FLOAT64) AS `discount_order_rate_tried`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t7`

@@ -1,13 +1,31 @@
 WITH `t2` AS (
   SELECT
     `t1`.`customer_id`,
-    ieee_divide(SUM(IF(`t1`.`day` > DATE(2026, 10, 16), `t1`.`revenue`, 0.0)), 30.0) AS `revenue_recent`,
-    ieee_divide(SUM(IF(NOT (
-      `t1`.`day` > DATE(2026, 10, 16)
-    ), `t1`.`revenue`, 0.0)), 90.0) AS `revenue_before`,
     ieee_divide(
-      SUM(
-        CAST(IF(
+      COALESCE(SUM(IF(`t1`.`day` > DATE(2026, 10, 16), `t1`.`revenue`, NULL)), 0.0),
+      30.0
+    ) AS `revenue_recent`,
+    ieee_divide(
+      COALESCE(
+        SUM(
+          IF(
+            (
+              `t1`.`day` > DATE(2026, 7, 18)
+            )
+            AND NOT (
+              `t1`.`day` > DATE(2026, 10, 16)
+            ),
+            `t1`.`revenue`,
+            NULL
+          )
+        ),
+        0.0
+      ),
+      90.0
+    ) AS `revenue_before`,
+    ieee_divide(
+      CAST(COALESCE(
+        COUNTIF(
           (
             `t1`.`day` > DATE(2026, 10, 16)
           )
@@ -17,17 +35,19 @@ WITH `t2` AS (
                 `t1`.`events` - `t1`.`emails_sent`
               ) - `t1`.`ads_seen`
             ) > 0
-          ),
-          1,
-          0
-        ) AS FLOAT64)
-      ),
+          )
+        ),
+        0
+      ) AS FLOAT64),
       30.0
     ) AS `activity_recent`,
     ieee_divide(
-      SUM(
-        CAST(IF(
-          NOT (
+      CAST(COALESCE(
+        COUNTIF(
+          (
+            `t1`.`day` > DATE(2026, 7, 18)
+          )
+          AND NOT (
             `t1`.`day` > DATE(2026, 10, 16)
           )
           AND (
@@ -36,24 +56,19 @@ WITH `t2` AS (
                 `t1`.`events` - `t1`.`emails_sent`
               ) - `t1`.`ads_seen`
             ) > 0
-          ),
-          1,
-          0
-        ) AS FLOAT64)
-      ),
+          )
+        ),
+        0
+      ) AS FLOAT64),
       90.0
-    ) AS `activity_before`
+    ) AS `activity_before`,
+    CAST(COALESCE(COUNTIF(`t1`.`day` > DATE(2026, 7, 18)), 0) AS FLOAT64) AS `days_seen`
   FROM (
     SELECT
-      `t0`.`customer_id`,
-      `t0`.`day`,
-      `t0`.`events`,
-      `t0`.`emails_sent`,
-      `t0`.`ads_seen`,
-      `t0`.`revenue`
+      *
     FROM `activity_daily` AS `t0`
     WHERE
-      `t0`.`day` <= DATE(2026, 11, 15) AND `t0`.`day` > DATE(2026, 7, 18)
+      `t0`.`day` <= DATE(2026, 11, 15)
   ) AS `t1`
   GROUP BY
     1
@@ -63,21 +78,25 @@ SELECT
   COALESCE(
     ieee_divide(
       `t4`.`revenue_recent` - `t4`.`revenue_before`,
-      NULLIF(`t4`.`revenue_recent` + `t4`.`revenue_before` + `t6`.`revenue_prior`, 0.0)
+      NULLIF(`t4`.`revenue_recent` + `t4`.`revenue_before` + `t7`.`revenue_prior`, 0.0)
     ),
     0.0
   ) AS `trend_revenue`,
   COALESCE(
     ieee_divide(
       `t4`.`activity_recent` - `t4`.`activity_before`,
-      NULLIF(`t4`.`activity_recent` + `t4`.`activity_before` + `t6`.`activity_prior`, 0.0)
+      NULLIF(`t4`.`activity_recent` + `t4`.`activity_before` + `t7`.`activity_prior`, 0.0)
     ),
     0.0
   ) AS `trend_activity`
 FROM `t2` AS `t4`
 CROSS JOIN (
   SELECT
-    AVG(`t3`.`revenue_recent` + `t3`.`revenue_before`) AS `revenue_prior`,
-    AVG(`t3`.`activity_recent` + `t3`.`activity_before`) AS `activity_prior`
-  FROM `t2` AS `t3`
-) AS `t6`
+    *
+  FROM (
+    SELECT
+      AVG(IF(`t3`.`days_seen` > 0, `t3`.`revenue_recent` + `t3`.`revenue_before`, NULL)) AS `revenue_prior`,
+      AVG(IF(`t3`.`days_seen` > 0, `t3`.`activity_recent` + `t3`.`activity_before`, NULL)) AS `activity_prior`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t7`

@@ -2,8 +2,8 @@ SELECT
   `t1`.`customer_id`,
   `t1`.`category`,
   `t1`.`day`,
-  SUM(CAST(IF(`t1`.`kind` IS NOT NULL, 1, 0) AS FLOAT64)) AS `interactions`,
-  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`value`, CAST(NULL AS FLOAT64))), 0.0) AS `revenue`
+  CAST(COALESCE(COUNTIF(`t1`.`kind` IS NOT NULL), 0) AS FLOAT64) AS `interactions`,
+  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`value`, NULL)), 0.0) AS `revenue`
 FROM (
   SELECT
     `t0`.`source`,

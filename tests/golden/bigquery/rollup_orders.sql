@@ -2,12 +2,12 @@ SELECT
   `t1`.`customer_id`,
   `t1`.`order_id`,
   COALESCE(MIN(IF(`t1`.`kind` = 'purchase', `t1`.`day`, CAST(NULL AS DATE))), MIN(`t1`.`day`)) AS `day`,
-  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`value`, CAST(NULL AS FLOAT64))), 0.0) AS `revenue`,
-  SUM(IF(`t1`.`kind` = 'purchase', `t1`.`margin`, CAST(NULL AS FLOAT64))) AS `margin`,
-  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`discount`, CAST(NULL AS FLOAT64))), 0.0) AS `discount`,
-  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`quantity`, CAST(NULL AS FLOAT64))), 0.0) AS `quantity`,
-  SUM(CAST(IF(`t1`.`kind` = 'purchase', 1, 0) AS FLOAT64)) AS `lines`,
-  COALESCE(SUM(IF(`t1`.`kind` = 'refund', `t1`.`value`, CAST(NULL AS FLOAT64))), 0.0) AS `refund_value`
+  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`value`, NULL)), 0.0) AS `revenue`,
+  SUM(IF(`t1`.`kind` = 'purchase', `t1`.`margin`, NULL)) AS `margin`,
+  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`discount`, NULL)), 0.0) AS `discount`,
+  COALESCE(SUM(IF(`t1`.`kind` = 'purchase', `t1`.`quantity`, NULL)), 0.0) AS `quantity`,
+  CAST(COALESCE(COUNTIF(`t1`.`kind` = 'purchase'), 0) AS FLOAT64) AS `lines`,
+  COALESCE(SUM(IF(`t1`.`kind` = 'refund', `t1`.`value`, NULL)), 0.0) AS `refund_value`
 FROM (
   SELECT
     `t0`.`source`,

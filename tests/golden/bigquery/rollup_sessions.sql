@@ -16,12 +16,12 @@ FROM (
     `t1`.`session_id`,
     MIN(`t1`.`day`) AS `day`,
     MAX(`t1`.`duration_s`) AS `duration_s`,
-    SUM(CAST(IF(`t1`.`kind` <> 'session', 1, 0) AS FLOAT64)) AS `events`,
-    SUM(CAST(IF(`t1`.`kind` = 'page_view', 1, 0) AS FLOAT64)) AS `page_views`,
-    SUM(CAST(IF(`t1`.`kind` = 'product_view', 1, 0) AS FLOAT64)) AS `product_views`,
-    SUM(CAST(IF(`t1`.`kind` = 'add_to_cart', 1, 0) AS FLOAT64)) AS `carts`,
-    SUM(CAST(IF(`t1`.`kind` = 'checkout', 1, 0) AS FLOAT64)) AS `checkouts`,
-    SUM(CAST(IF(`t1`.`kind` = 'purchase', 1, 0) AS FLOAT64)) AS `purchases`
+    CAST(COALESCE(COUNTIF(`t1`.`kind` <> 'session'), 0) AS FLOAT64) AS `events`,
+    CAST(COALESCE(COUNTIF(`t1`.`kind` = 'page_view'), 0) AS FLOAT64) AS `page_views`,
+    CAST(COALESCE(COUNTIF(`t1`.`kind` = 'product_view'), 0) AS FLOAT64) AS `product_views`,
+    CAST(COALESCE(COUNTIF(`t1`.`kind` = 'add_to_cart'), 0) AS FLOAT64) AS `carts`,
+    CAST(COALESCE(COUNTIF(`t1`.`kind` = 'checkout'), 0) AS FLOAT64) AS `checkouts`,
+    CAST(COALESCE(COUNTIF(`t1`.`kind` = 'purchase'), 0) AS FLOAT64) AS `purchases`
   FROM (
     SELECT
       `t0`.`source`,

@@ -1,59 +1,67 @@
 WITH `t2` AS (
   SELECT
     `t1`.`customer_id`,
-    SUM(`t1`.`product_views`) AS `views`,
-    SUM(`t1`.`carts`) AS `carts`,
-    SUM(`t1`.`checkouts`) AS `checkouts`,
-    SUM(CAST(IF(`t1`.`carts` > 0, 1, 0) AS DOUBLE)) AS `cart_days`,
-    SUM(CAST(IF((
-      `t1`.`carts` > 0
-    ) AND (
-      `t1`.`purchases` = 0
-    ), 1, 0) AS DOUBLE)) AS `abandoned_days`
+    SUM(IF(`t1`.`day` > MAKE_DATE(2026, 5, 19), `t1`.`product_views`, NULL)) AS `products_seen`,
+    SUM(IF(`t1`.`day` > MAKE_DATE(2026, 5, 19), `t1`.`carts`, NULL)) AS `carts_filled`,
+    SUM(IF(`t1`.`day` > MAKE_DATE(2026, 5, 19), `t1`.`checkouts`, NULL)) AS `checkouts_begun`,
+    CAST(COALESCE(
+      SUM(
+        CAST((
+          `t1`.`carts` > 0
+        ) AND (
+          `t1`.`day` > MAKE_DATE(2026, 5, 19)
+        ) AS BIGINT)
+      ),
+      0
+    ) AS DOUBLE) AS `cart_days`,
+    CAST(COALESCE(
+      SUM(
+        CAST((
+          `t1`.`carts` > 0
+        )
+        AND (
+          `t1`.`day` > MAKE_DATE(2026, 5, 19)
+        )
+        AND (
+          `t1`.`purchases` = 0
+        ) AS BIGINT)
+      ),
+      0
+    ) AS DOUBLE) AS `abandoned_days`
   FROM (
     SELECT
-      `t0`.`customer_id`,
-      `t0`.`day`,
-      `t0`.`product_views`,
-      `t0`.`carts`,
-      `t0`.`checkouts`,
-      `t0`.`purchases`
+      *
     FROM `activity_daily` AS `t0`
     WHERE
-      `t0`.`day` <= MAKE_DATE(2026, 11, 15) AND `t0`.`day` > MAKE_DATE(2026, 5, 19)
+      `t0`.`day` <= MAKE_DATE(2026, 11, 15)
   ) AS `t1`
   GROUP BY
     1
 )
 SELECT
   `t4`.`customer_id`,
-  `t4`.`views`,
-  `t4`.`carts`,
-  `t4`.`checkouts`,
-  `t4`.`cart_days`,
-  `t4`.`abandoned_days`,
   TRY_DIVIDE(
-    LEAST(`t4`.`carts`, `t4`.`views`) + (
-      `t11`.`prior_trials` * `t11`.`prior_rate`
+    LEAST(`t4`.`carts_filled`, `t4`.`products_seen`) + (
+      `t7`.`cart_rate_strength` * `t7`.`cart_rate_mean`
     ),
-    NULLIF(`t4`.`views`, 0.0) + `t11`.`prior_trials`
+    NULLIF(`t4`.`products_seen`, 0.0) + `t7`.`cart_rate_strength`
   ) AS `cart_rate`,
   TRY_DIVIDE(
-    LEAST(`t4`.`checkouts`, `t4`.`carts`) + (
-      `t12`.`prior_trials` * `t12`.`prior_rate`
+    LEAST(`t4`.`checkouts_begun`, `t4`.`carts_filled`) + (
+      `t7`.`checkout_rate_strength` * `t7`.`checkout_rate_mean`
     ),
-    NULLIF(`t4`.`carts`, 0.0) + `t12`.`prior_trials`
+    NULLIF(`t4`.`carts_filled`, 0.0) + `t7`.`checkout_rate_strength`
   ) AS `checkout_rate`,
   TRY_DIVIDE(
     LEAST(`t4`.`abandoned_days`, `t4`.`cart_days`) + (
-      `t13`.`prior_trials` * `t13`.`prior_rate`
+      `t7`.`cart_abandonment_strength` * `t7`.`cart_abandonment_mean`
     ),
-    NULLIF(`t4`.`cart_days`, 0.0) + `t13`.`prior_trials`
+    NULLIF(`t4`.`cart_days`, 0.0) + `t7`.`cart_abandonment_strength`
   ) AS `cart_abandonment`
 FROM `t2` AS `t4`
 CROSS JOIN (
   SELECT
-    TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
+    TRY_DIVIDE(`t5`.`cart_rate_hits`, NULLIF(`t5`.`cart_rate_trials`, 0.0)) AS `cart_rate_mean`,
     CAST(CAST(ROUND(
       GREATEST(
         TRY_DIVIDE(
@@ -62,23 +70,23 @@ CROSS JOIN (
             COALESCE(
               TRY_DIVIDE(
                 TRY_DIVIDE(
-                  `t5`.`spread` - (
-                    `t5`.`hits` * TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                  `t5`.`cart_rate_spread` - (
+                    `t5`.`cart_rate_hits` * TRY_DIVIDE(`t5`.`cart_rate_hits`, NULLIF(`t5`.`cart_rate_trials`, 0.0))
                   ),
                   NULLIF(
-                    TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                      1.0 - TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
+                    TRY_DIVIDE(`t5`.`cart_rate_hits`, NULLIF(`t5`.`cart_rate_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`cart_rate_hits`, NULLIF(`t5`.`cart_rate_trials`, 0.0))
                     ),
                     0.0
                   )
                 ) - (
-                  `t5`.`customers` - 1.0
+                  `t5`.`cart_rate_tried` - 1.0
                 ),
                 NULLIF(
                   (
-                    `t5`.`trials` - TRY_DIVIDE(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
+                    `t5`.`cart_rate_trials` - TRY_DIVIDE(`t5`.`cart_rate_squares`, NULLIF(`t5`.`cart_rate_trials`, 0.0))
                   ) - (
-                    `t5`.`customers` - 1.0
+                    `t5`.`cart_rate_tried` - 1.0
                   ),
                   0.0
                 )
@@ -91,131 +99,117 @@ CROSS JOIN (
         2.0
       ),
       0
-    ) AS BIGINT) AS DOUBLE) AS `prior_trials`
+    ) AS BIGINT) AS DOUBLE) AS `cart_rate_strength`,
+    TRY_DIVIDE(`t5`.`checkout_rate_hits`, NULLIF(`t5`.`checkout_rate_trials`, 0.0)) AS `checkout_rate_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
+              TRY_DIVIDE(
+                TRY_DIVIDE(
+                  `t5`.`checkout_rate_spread` - (
+                    `t5`.`checkout_rate_hits` * TRY_DIVIDE(`t5`.`checkout_rate_hits`, NULLIF(`t5`.`checkout_rate_trials`, 0.0))
+                  ),
+                  NULLIF(
+                    TRY_DIVIDE(`t5`.`checkout_rate_hits`, NULLIF(`t5`.`checkout_rate_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`checkout_rate_hits`, NULLIF(`t5`.`checkout_rate_trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`checkout_rate_tried` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`checkout_rate_trials` - TRY_DIVIDE(`t5`.`checkout_rate_squares`, NULLIF(`t5`.`checkout_rate_trials`, 0.0))
+                  ) - (
+                    `t5`.`checkout_rate_tried` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `checkout_rate_strength`,
+    TRY_DIVIDE(`t5`.`cart_abandonment_hits`, NULLIF(`t5`.`cart_abandonment_trials`, 0.0)) AS `cart_abandonment_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
+              TRY_DIVIDE(
+                TRY_DIVIDE(
+                  `t5`.`cart_abandonment_spread` - (
+                    `t5`.`cart_abandonment_hits` * TRY_DIVIDE(`t5`.`cart_abandonment_hits`, NULLIF(`t5`.`cart_abandonment_trials`, 0.0))
+                  ),
+                  NULLIF(
+                    TRY_DIVIDE(`t5`.`cart_abandonment_hits`, NULLIF(`t5`.`cart_abandonment_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`cart_abandonment_hits`, NULLIF(`t5`.`cart_abandonment_trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`cart_abandonment_tried` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`cart_abandonment_trials` - TRY_DIVIDE(`t5`.`cart_abandonment_squares`, NULLIF(`t5`.`cart_abandonment_trials`, 0.0))
+                  ) - (
+                    `t5`.`cart_abandonment_tried` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `cart_abandonment_strength`
   FROM (
     SELECT
-      SUM(LEAST(`t3`.`carts`, `t3`.`views`)) AS `hits`,
-      SUM(`t3`.`views`) AS `trials`,
-      SUM(`t3`.`views` * `t3`.`views`) AS `squares`,
+      SUM(LEAST(`t3`.`carts_filled`, `t3`.`products_seen`)) AS `cart_rate_hits`,
+      SUM(`t3`.`products_seen`) AS `cart_rate_trials`,
+      SUM(`t3`.`products_seen` * `t3`.`products_seen`) AS `cart_rate_squares`,
       SUM(
         TRY_DIVIDE(
-          LEAST(`t3`.`carts`, `t3`.`views`) * LEAST(`t3`.`carts`, `t3`.`views`),
-          NULLIF(`t3`.`views`, 0.0)
+          LEAST(`t3`.`carts_filled`, `t3`.`products_seen`) * LEAST(`t3`.`carts_filled`, `t3`.`products_seen`),
+          NULLIF(`t3`.`products_seen`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t3`.`views` > 0, 1, 0) AS DOUBLE)) AS `customers`
-    FROM `t2` AS `t3`
-  ) AS `t5`
-) AS `t11`
-CROSS JOIN (
-  SELECT
-    TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
-    CAST(CAST(ROUND(
-      GREATEST(
-        TRY_DIVIDE(
-          1.0,
-          GREATEST(
-            COALESCE(
-              TRY_DIVIDE(
-                TRY_DIVIDE(
-                  `t6`.`spread` - (
-                    `t6`.`hits` * TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                  ),
-                  NULLIF(
-                    TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                      1.0 - TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
-                    ),
-                    0.0
-                  )
-                ) - (
-                  `t6`.`customers` - 1.0
-                ),
-                NULLIF(
-                  (
-                    `t6`.`trials` - TRY_DIVIDE(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
-                  ) - (
-                    `t6`.`customers` - 1.0
-                  ),
-                  0.0
-                )
-              ),
-              0.09090909090909091
-            ),
-            0.004975124378109453
-          )
-        ) - 1.0,
-        2.0
-      ),
-      0
-    ) AS BIGINT) AS DOUBLE) AS `prior_trials`
-  FROM (
-    SELECT
-      SUM(LEAST(`t3`.`checkouts`, `t3`.`carts`)) AS `hits`,
-      SUM(`t3`.`carts`) AS `trials`,
-      SUM(`t3`.`carts` * `t3`.`carts`) AS `squares`,
+      ) AS `cart_rate_spread`,
+      CAST(SUM(CAST(`t3`.`products_seen` > 0 AS BIGINT)) AS DOUBLE) AS `cart_rate_tried`,
+      SUM(LEAST(`t3`.`checkouts_begun`, `t3`.`carts_filled`)) AS `checkout_rate_hits`,
+      SUM(`t3`.`carts_filled`) AS `checkout_rate_trials`,
+      SUM(`t3`.`carts_filled` * `t3`.`carts_filled`) AS `checkout_rate_squares`,
       SUM(
         TRY_DIVIDE(
-          LEAST(`t3`.`checkouts`, `t3`.`carts`) * LEAST(`t3`.`checkouts`, `t3`.`carts`),
-          NULLIF(`t3`.`carts`, 0.0)
+          LEAST(`t3`.`checkouts_begun`, `t3`.`carts_filled`) * LEAST(`t3`.`checkouts_begun`, `t3`.`carts_filled`),
+          NULLIF(`t3`.`carts_filled`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t3`.`carts` > 0, 1, 0) AS DOUBLE)) AS `customers`
-    FROM `t2` AS `t3`
-  ) AS `t6`
-) AS `t12`
-CROSS JOIN (
-  SELECT
-    TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) AS `prior_rate`,
-    CAST(CAST(ROUND(
-      GREATEST(
-        TRY_DIVIDE(
-          1.0,
-          GREATEST(
-            COALESCE(
-              TRY_DIVIDE(
-                TRY_DIVIDE(
-                  `t7`.`spread` - (
-                    `t7`.`hits` * TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
-                  ),
-                  NULLIF(
-                    TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0)) * (
-                      1.0 - TRY_DIVIDE(`t7`.`hits`, NULLIF(`t7`.`trials`, 0.0))
-                    ),
-                    0.0
-                  )
-                ) - (
-                  `t7`.`customers` - 1.0
-                ),
-                NULLIF(
-                  (
-                    `t7`.`trials` - TRY_DIVIDE(`t7`.`squares`, NULLIF(`t7`.`trials`, 0.0))
-                  ) - (
-                    `t7`.`customers` - 1.0
-                  ),
-                  0.0
-                )
-              ),
-              0.09090909090909091
-            ),
-            0.004975124378109453
-          )
-        ) - 1.0,
-        2.0
-      ),
-      0
-    ) AS BIGINT) AS DOUBLE) AS `prior_trials`
-  FROM (
-    SELECT
-      SUM(LEAST(`t3`.`abandoned_days`, `t3`.`cart_days`)) AS `hits`,
-      SUM(`t3`.`cart_days`) AS `trials`,
-      SUM(`t3`.`cart_days` * `t3`.`cart_days`) AS `squares`,
+      ) AS `checkout_rate_spread`,
+      CAST(SUM(CAST(`t3`.`carts_filled` > 0 AS BIGINT)) AS DOUBLE) AS `checkout_rate_tried`,
+      SUM(LEAST(`t3`.`abandoned_days`, `t3`.`cart_days`)) AS `cart_abandonment_hits`,
+      SUM(`t3`.`cart_days`) AS `cart_abandonment_trials`,
+      SUM(`t3`.`cart_days` * `t3`.`cart_days`) AS `cart_abandonment_squares`,
       SUM(
         TRY_DIVIDE(
           LEAST(`t3`.`abandoned_days`, `t3`.`cart_days`) * LEAST(`t3`.`abandoned_days`, `t3`.`cart_days`),
           NULLIF(`t3`.`cart_days`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t3`.`cart_days` > 0, 1, 0) AS DOUBLE)) AS `customers`
+      ) AS `cart_abandonment_spread`,
+      CAST(SUM(CAST(`t3`.`cart_days` > 0 AS BIGINT)) AS DOUBLE) AS `cart_abandonment_tried`
     FROM `t2` AS `t3`
-  ) AS `t7`
-) AS `t13`
+  ) AS `t5`
+) AS `t7`

@@ -1,49 +1,37 @@
-WITH `t3` AS (
+WITH `t2` AS (
   SELECT
-    `t2`.`customer_id`,
-    `t2`.`revenue`,
-    `t2`.`refunded`,
-    `t2`.`purchase_days`,
-    COALESCE(
-      TRY_DIVIDE(`t2`.`purchase_days` * `t2`.`refunded`, NULLIF(`t2`.`revenue`, 0.0)),
-      0.0
-    ) AS `returned_days`
+    `t1`.`customer_id`,
+    SUM(`t1`.`revenue`) AS `received`,
+    SUM(`t1`.`refund_value`) AS `refunded`,
+    CAST(COALESCE(SUM(CAST(`t1`.`revenue` > 0 AS BIGINT)), 0) AS DOUBLE) AS `purchase_days`
   FROM (
     SELECT
-      `t1`.`customer_id`,
-      SUM(`t1`.`revenue`) AS `revenue`,
-      SUM(`t1`.`refund_value`) AS `refunded`,
-      SUM(CAST(IF(`t1`.`revenue` > 0, 1, 0) AS DOUBLE)) AS `purchase_days`
-    FROM (
-      SELECT
-        `t0`.`customer_id`,
-        `t0`.`day`,
-        `t0`.`revenue`,
-        `t0`.`refund_value`
-      FROM `activity_daily` AS `t0`
-      WHERE
-        `t0`.`day` <= MAKE_DATE(2026, 11, 15)
-    ) AS `t1`
-    GROUP BY
-      1
-  ) AS `t2`
+      *
+    FROM `activity_daily` AS `t0`
+    WHERE
+      `t0`.`day` <= MAKE_DATE(2026, 11, 15)
+  ) AS `t1`
+  GROUP BY
+    1
 )
 SELECT
-  `t5`.`customer_id`,
-  `t5`.`revenue`,
-  `t5`.`refunded`,
-  `t5`.`purchase_days`,
-  `t5`.`returned_days`,
+  `t4`.`customer_id`,
   TRY_DIVIDE(
-    LEAST(`t5`.`returned_days`, `t5`.`purchase_days`) + (
-      `t8`.`prior_trials` * `t8`.`prior_rate`
+    LEAST(
+      COALESCE(
+        TRY_DIVIDE(`t4`.`purchase_days` * `t4`.`refunded`, NULLIF(`t4`.`received`, 0.0)),
+        0.0
+      ),
+      `t4`.`purchase_days`
+    ) + (
+      `t7`.`return_rate_strength` * `t7`.`return_rate_mean`
     ),
-    NULLIF(`t5`.`purchase_days`, 0.0) + `t8`.`prior_trials`
+    NULLIF(`t4`.`purchase_days`, 0.0) + `t7`.`return_rate_strength`
   ) AS `return_rate`
-FROM `t3` AS `t5`
+FROM `t2` AS `t4`
 CROSS JOIN (
   SELECT
-    TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) AS `prior_rate`,
+    TRY_DIVIDE(`t5`.`return_rate_hits`, NULLIF(`t5`.`return_rate_trials`, 0.0)) AS `return_rate_mean`,
     CAST(CAST(ROUND(
       GREATEST(
         TRY_DIVIDE(
@@ -52,23 +40,23 @@ CROSS JOIN (
             COALESCE(
               TRY_DIVIDE(
                 TRY_DIVIDE(
-                  `t6`.`spread` - (
-                    `t6`.`hits` * TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                  `t5`.`return_rate_spread` - (
+                    `t5`.`return_rate_hits` * TRY_DIVIDE(`t5`.`return_rate_hits`, NULLIF(`t5`.`return_rate_trials`, 0.0))
                   ),
                   NULLIF(
-                    TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0)) * (
-                      1.0 - TRY_DIVIDE(`t6`.`hits`, NULLIF(`t6`.`trials`, 0.0))
+                    TRY_DIVIDE(`t5`.`return_rate_hits`, NULLIF(`t5`.`return_rate_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`return_rate_hits`, NULLIF(`t5`.`return_rate_trials`, 0.0))
                     ),
                     0.0
                   )
                 ) - (
-                  `t6`.`customers` - 1.0
+                  `t5`.`return_rate_tried` - 1.0
                 ),
                 NULLIF(
                   (
-                    `t6`.`trials` - TRY_DIVIDE(`t6`.`squares`, NULLIF(`t6`.`trials`, 0.0))
+                    `t5`.`return_rate_trials` - TRY_DIVIDE(`t5`.`return_rate_squares`, NULLIF(`t5`.`return_rate_trials`, 0.0))
                   ) - (
-                    `t6`.`customers` - 1.0
+                    `t5`.`return_rate_tried` - 1.0
                   ),
                   0.0
                 )
@@ -81,19 +69,39 @@ CROSS JOIN (
         2.0
       ),
       0
-    ) AS BIGINT) AS DOUBLE) AS `prior_trials`
+    ) AS BIGINT) AS DOUBLE) AS `return_rate_strength`
   FROM (
     SELECT
-      SUM(LEAST(`t4`.`returned_days`, `t4`.`purchase_days`)) AS `hits`,
-      SUM(`t4`.`purchase_days`) AS `trials`,
-      SUM(`t4`.`purchase_days` * `t4`.`purchase_days`) AS `squares`,
+      SUM(
+        LEAST(
+          COALESCE(
+            TRY_DIVIDE(`t3`.`purchase_days` * `t3`.`refunded`, NULLIF(`t3`.`received`, 0.0)),
+            0.0
+          ),
+          `t3`.`purchase_days`
+        )
+      ) AS `return_rate_hits`,
+      SUM(`t3`.`purchase_days`) AS `return_rate_trials`,
+      SUM(`t3`.`purchase_days` * `t3`.`purchase_days`) AS `return_rate_squares`,
       SUM(
         TRY_DIVIDE(
-          LEAST(`t4`.`returned_days`, `t4`.`purchase_days`) * LEAST(`t4`.`returned_days`, `t4`.`purchase_days`),
-          NULLIF(`t4`.`purchase_days`, 0.0)
+          LEAST(
+            COALESCE(
+              TRY_DIVIDE(`t3`.`purchase_days` * `t3`.`refunded`, NULLIF(`t3`.`received`, 0.0)),
+              0.0
+            ),
+            `t3`.`purchase_days`
+          ) * LEAST(
+            COALESCE(
+              TRY_DIVIDE(`t3`.`purchase_days` * `t3`.`refunded`, NULLIF(`t3`.`received`, 0.0)),
+              0.0
+            ),
+            `t3`.`purchase_days`
+          ),
+          NULLIF(`t3`.`purchase_days`, 0.0)
         )
-      ) AS `spread`,
-      SUM(CAST(IF(`t4`.`purchase_days` > 0, 1, 0) AS DOUBLE)) AS `customers`
-    FROM `t3` AS `t4`
-  ) AS `t6`
-) AS `t8`
+      ) AS `return_rate_spread`,
+      CAST(SUM(CAST(`t3`.`purchase_days` > 0 AS BIGINT)) AS DOUBLE) AS `return_rate_tried`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t7`

@@ -1,101 +1,91 @@
 WITH `t2` AS (
   SELECT
     `t1`.`customer_id`,
-    AVG(`t1`.`duration_s`) AS `session_duration_mean`,
-    SUM(`t1`.`page_views` + `t1`.`product_views`) AS `pages`,
-    SUM(CAST(IF(`t1`.`bounced`, 1, 0) AS DOUBLE)) AS `bounces`,
-    CAST(COUNT(*) AS DOUBLE) AS `visits`
+    AVG(IF(`t1`.`day` > MAKE_DATE(2026, 5, 19), `t1`.`duration_s`, NULL)) AS `session_duration_mean`,
+    SUM(
+      IF(`t1`.`day` > MAKE_DATE(2026, 5, 19), `t1`.`page_views` + `t1`.`product_views`, NULL)
+    ) AS `pages_seen`,
+    CAST(COALESCE(
+      SUM(CAST(`t1`.`bounced` AND (
+        `t1`.`day` > MAKE_DATE(2026, 5, 19)
+      ) AS BIGINT)),
+      0
+    ) AS DOUBLE) AS `bounces`,
+    CAST(COALESCE(SUM(CAST(`t1`.`day` > MAKE_DATE(2026, 5, 19) AS BIGINT)), 0) AS DOUBLE) AS `sessions_begun`
   FROM (
     SELECT
-      `t0`.`customer_id`,
-      `t0`.`day`,
-      `t0`.`duration_s`,
-      `t0`.`page_views`,
-      `t0`.`product_views`,
-      `t0`.`bounced`
+      *
     FROM `sessions` AS `t0`
     WHERE
-      `t0`.`day` <= MAKE_DATE(2026, 11, 15) AND `t0`.`day` > MAKE_DATE(2026, 5, 19)
+      `t0`.`day` <= MAKE_DATE(2026, 11, 15)
   ) AS `t1`
   GROUP BY
     1
 )
 SELECT
-  `t8`.`customer_id`,
-  `t8`.`session_duration_mean`,
-  `t8`.`pages`,
-  `t8`.`bounces`,
-  `t8`.`visits`,
-  `t8`.`bounce_rate`,
-  TRY_DIVIDE(`t8`.`pages`, NULLIF(`t8`.`visits`, 0.0)) AS `pages_per_session`
-FROM (
+  `t4`.`customer_id`,
+  `t4`.`session_duration_mean`,
+  TRY_DIVIDE(`t4`.`pages_seen`, NULLIF(`t4`.`sessions_begun`, 0.0)) AS `pages_per_session`,
+  TRY_DIVIDE(
+    LEAST(`t4`.`bounces`, `t4`.`sessions_begun`) + (
+      `t7`.`bounce_rate_strength` * `t7`.`bounce_rate_mean`
+    ),
+    NULLIF(`t4`.`sessions_begun`, 0.0) + `t7`.`bounce_rate_strength`
+  ) AS `bounce_rate`
+FROM `t2` AS `t4`
+CROSS JOIN (
   SELECT
-    `t4`.`customer_id`,
-    `t4`.`session_duration_mean`,
-    `t4`.`pages`,
-    `t4`.`bounces`,
-    `t4`.`visits`,
-    TRY_DIVIDE(
-      LEAST(`t4`.`bounces`, `t4`.`visits`) + (
-        `t7`.`prior_trials` * `t7`.`prior_rate`
-      ),
-      NULLIF(`t4`.`visits`, 0.0) + `t7`.`prior_trials`
-    ) AS `bounce_rate`
-  FROM `t2` AS `t4`
-  CROSS JOIN (
-    SELECT
-      TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) AS `prior_rate`,
-      CAST(CAST(ROUND(
-        GREATEST(
-          TRY_DIVIDE(
-            1.0,
-            GREATEST(
-              COALESCE(
+    TRY_DIVIDE(`t5`.`bounce_rate_hits`, NULLIF(`t5`.`bounce_rate_trials`, 0.0)) AS `bounce_rate_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
+              TRY_DIVIDE(
                 TRY_DIVIDE(
-                  TRY_DIVIDE(
-                    `t5`.`spread` - (
-                      `t5`.`hits` * TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                    ),
-                    NULLIF(
-                      TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0)) * (
-                        1.0 - TRY_DIVIDE(`t5`.`hits`, NULLIF(`t5`.`trials`, 0.0))
-                      ),
-                      0.0
-                    )
-                  ) - (
-                    `t5`.`customers` - 1.0
+                  `t5`.`bounce_rate_spread` - (
+                    `t5`.`bounce_rate_hits` * TRY_DIVIDE(`t5`.`bounce_rate_hits`, NULLIF(`t5`.`bounce_rate_trials`, 0.0))
                   ),
                   NULLIF(
-                    (
-                      `t5`.`trials` - TRY_DIVIDE(`t5`.`squares`, NULLIF(`t5`.`trials`, 0.0))
-                    ) - (
-                      `t5`.`customers` - 1.0
+                    TRY_DIVIDE(`t5`.`bounce_rate_hits`, NULLIF(`t5`.`bounce_rate_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`bounce_rate_hits`, NULLIF(`t5`.`bounce_rate_trials`, 0.0))
                     ),
                     0.0
                   )
+                ) - (
+                  `t5`.`bounce_rate_tried` - 1.0
                 ),
-                0.09090909090909091
+                NULLIF(
+                  (
+                    `t5`.`bounce_rate_trials` - TRY_DIVIDE(`t5`.`bounce_rate_squares`, NULLIF(`t5`.`bounce_rate_trials`, 0.0))
+                  ) - (
+                    `t5`.`bounce_rate_tried` - 1.0
+                  ),
+                  0.0
+                )
               ),
-              0.004975124378109453
-            )
-          ) - 1.0,
-          2.0
-        ),
-        0
-      ) AS BIGINT) AS DOUBLE) AS `prior_trials`
-    FROM (
-      SELECT
-        SUM(LEAST(`t3`.`bounces`, `t3`.`visits`)) AS `hits`,
-        SUM(`t3`.`visits`) AS `trials`,
-        SUM(`t3`.`visits` * `t3`.`visits`) AS `squares`,
-        SUM(
-          TRY_DIVIDE(
-            LEAST(`t3`.`bounces`, `t3`.`visits`) * LEAST(`t3`.`bounces`, `t3`.`visits`),
-            NULLIF(`t3`.`visits`, 0.0)
+              0.09090909090909091
+            ),
+            0.004975124378109453
           )
-        ) AS `spread`,
-        SUM(CAST(IF(`t3`.`visits` > 0, 1, 0) AS DOUBLE)) AS `customers`
-      FROM `t2` AS `t3`
-    ) AS `t5`
-  ) AS `t7`
-) AS `t8`
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `bounce_rate_strength`
+  FROM (
+    SELECT
+      SUM(LEAST(`t3`.`bounces`, `t3`.`sessions_begun`)) AS `bounce_rate_hits`,
+      SUM(`t3`.`sessions_begun`) AS `bounce_rate_trials`,
+      SUM(`t3`.`sessions_begun` * `t3`.`sessions_begun`) AS `bounce_rate_squares`,
+      SUM(
+        TRY_DIVIDE(
+          LEAST(`t3`.`bounces`, `t3`.`sessions_begun`) * LEAST(`t3`.`bounces`, `t3`.`sessions_begun`),
+          NULLIF(`t3`.`sessions_begun`, 0.0)
+        )
+      ) AS `bounce_rate_spread`,
+      CAST(SUM(CAST(`t3`.`sessions_begun` > 0 AS BIGINT)) AS DOUBLE) AS `bounce_rate_tried`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t7`

@@ -16,12 +16,12 @@ FROM (
     `t1`.`session_id`,
     MIN(`t1`.`day`) AS `day`,
     MAX(`t1`.`duration_s`) AS `duration_s`,
-    SUM(CAST(IF(`t1`.`kind` <> 'session', 1, 0) AS DOUBLE)) AS `events`,
-    SUM(CAST(IF(`t1`.`kind` = 'page_view', 1, 0) AS DOUBLE)) AS `page_views`,
-    SUM(CAST(IF(`t1`.`kind` = 'product_view', 1, 0) AS DOUBLE)) AS `product_views`,
-    SUM(CAST(IF(`t1`.`kind` = 'add_to_cart', 1, 0) AS DOUBLE)) AS `carts`,
-    SUM(CAST(IF(`t1`.`kind` = 'checkout', 1, 0) AS DOUBLE)) AS `checkouts`,
-    SUM(CAST(IF(`t1`.`kind` = 'purchase', 1, 0) AS DOUBLE)) AS `purchases`
+    CAST(COALESCE(SUM(CAST(`t1`.`kind` <> 'session' AS BIGINT)), 0) AS DOUBLE) AS `events`,
+    CAST(COALESCE(SUM(CAST(`t1`.`kind` = 'page_view' AS BIGINT)), 0) AS DOUBLE) AS `page_views`,
+    CAST(COALESCE(SUM(CAST(`t1`.`kind` = 'product_view' AS BIGINT)), 0) AS DOUBLE) AS `product_views`,
+    CAST(COALESCE(SUM(CAST(`t1`.`kind` = 'add_to_cart' AS BIGINT)), 0) AS DOUBLE) AS `carts`,
+    CAST(COALESCE(SUM(CAST(`t1`.`kind` = 'checkout' AS BIGINT)), 0) AS DOUBLE) AS `checkouts`,
+    CAST(COALESCE(SUM(CAST(`t1`.`kind` = 'purchase' AS BIGINT)), 0) AS DOUBLE) AS `purchases`
   FROM (
     SELECT
       `t0`.`source`,

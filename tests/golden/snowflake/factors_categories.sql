@@ -1,18 +1,21 @@
 WITH "t3" AS (
   SELECT
     "t2"."customer_id",
-    SUM(CAST(IFF("t2"."last" > DATE_FROM_PARTS(2026, 5, 19), 1, 0) AS DOUBLE)) AS "category_breadth",
+    CAST(COALESCE(COUNT_IF("t2"."last" > DATE_FROM_PARTS(2026, 5, 19)), 0) AS DOUBLE) AS "category_breadth",
     MAX("t2"."interest") AS "favourite",
     SUM("t2"."interest") AS "interest",
-    SUM(CAST(IFF("t2"."last" > DATE_FROM_PARTS(2026, 8, 17), 1, 0) AS DOUBLE)) AS "current",
-    SUM(CAST(IFF("t2"."first" > DATE_FROM_PARTS(2026, 8, 17), 1, 0) AS DOUBLE)) AS "novel"
+    CAST(COALESCE(COUNT_IF("t2"."last" > DATE_FROM_PARTS(2026, 8, 17)), 0) AS DOUBLE) AS "current",
+    CAST(COALESCE(COUNT_IF("t2"."first" > DATE_FROM_PARTS(2026, 8, 17)), 0) AS DOUBLE) AS "novel"
   FROM (
     SELECT
       "t1"."customer_id",
       "t1"."category",
       MIN("t1"."day") AS "first",
       MAX("t1"."day") AS "last",
-      SUM(IFF("t1"."day" > DATE_FROM_PARTS(2026, 5, 19), "t1"."interactions", 0.0)) AS "interest"
+      COALESCE(
+        SUM(IFF("t1"."day" > DATE_FROM_PARTS(2026, 5, 19), "t1"."interactions", NULL)),
+        0.0
+      ) AS "interest"
     FROM (
       SELECT
         "t0"."customer_id",
@@ -39,22 +42,22 @@ SELECT
   "t5"."novel",
   (
     LEAST("t5"."favourite", "t5"."interest") + (
-      "t10"."prior_trials" * "t10"."prior_rate"
+      "t8"."category_focus_strength" * "t8"."category_focus_mean"
     )
   ) / (
-    NULLIF("t5"."interest", 0.0) + "t10"."prior_trials"
+    NULLIF("t5"."interest", 0.0) + "t8"."category_focus_strength"
   ) AS "category_focus",
   (
     LEAST("t5"."novel", "t5"."current") + (
-      "t11"."prior_trials" * "t11"."prior_rate"
+      "t8"."novelty_share_strength" * "t8"."novelty_share_mean"
     )
   ) / (
-    NULLIF("t5"."current", 0.0) + "t11"."prior_trials"
+    NULLIF("t5"."current", 0.0) + "t8"."novelty_share_strength"
   ) AS "novelty_share"
 FROM "t3" AS "t5"
 CROSS JOIN (
   SELECT
-    "t6"."hits" / NULLIF("t6"."trials", 0.0) AS "prior_rate",
+    "t6"."category_focus_hits" / NULLIF("t6"."category_focus_trials", 0.0) AS "category_focus_mean",
     CAST(CAST(ROUND(
       GREATEST(
         (
@@ -63,31 +66,31 @@ CROSS JOIN (
               (
                 (
                   (
-                    "t6"."spread" - (
-                      "t6"."hits" * (
-                        "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                    "t6"."category_focus_spread" - (
+                      "t6"."category_focus_hits" * (
+                        "t6"."category_focus_hits" / NULLIF("t6"."category_focus_trials", 0.0)
                       )
                     )
                   ) / NULLIF(
                     (
-                      "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                      "t6"."category_focus_hits" / NULLIF("t6"."category_focus_trials", 0.0)
                     ) * (
                       1.0 - (
-                        "t6"."hits" / NULLIF("t6"."trials", 0.0)
+                        "t6"."category_focus_hits" / NULLIF("t6"."category_focus_trials", 0.0)
                       )
                     ),
                     0.0
                   )
                 ) - (
-                  "t6"."customers" - 1.0
+                  "t6"."category_focus_tried" - 1.0
                 )
               ) / NULLIF(
                 (
-                  "t6"."trials" - (
-                    "t6"."squares" / NULLIF("t6"."trials", 0.0)
+                  "t6"."category_focus_trials" - (
+                    "t6"."category_focus_squares" / NULLIF("t6"."category_focus_trials", 0.0)
                   )
                 ) - (
-                  "t6"."customers" - 1.0
+                  "t6"."category_focus_tried" - 1.0
                 ),
                 0.0
               ),
@@ -99,80 +102,73 @@ CROSS JOIN (
         2.0
       ),
       0
-    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
+    ) AS BIGINT) AS DOUBLE) AS "category_focus_strength",
+    "t6"."novelty_share_hits" / NULLIF("t6"."novelty_share_trials", 0.0) AS "novelty_share_mean",
+    CAST(CAST(ROUND(
+      GREATEST(
+        (
+          1.0 / GREATEST(
+            COALESCE(
+              (
+                (
+                  (
+                    "t6"."novelty_share_spread" - (
+                      "t6"."novelty_share_hits" * (
+                        "t6"."novelty_share_hits" / NULLIF("t6"."novelty_share_trials", 0.0)
+                      )
+                    )
+                  ) / NULLIF(
+                    (
+                      "t6"."novelty_share_hits" / NULLIF("t6"."novelty_share_trials", 0.0)
+                    ) * (
+                      1.0 - (
+                        "t6"."novelty_share_hits" / NULLIF("t6"."novelty_share_trials", 0.0)
+                      )
+                    ),
+                    0.0
+                  )
+                ) - (
+                  "t6"."novelty_share_tried" - 1.0
+                )
+              ) / NULLIF(
+                (
+                  "t6"."novelty_share_trials" - (
+                    "t6"."novelty_share_squares" / NULLIF("t6"."novelty_share_trials", 0.0)
+                  )
+                ) - (
+                  "t6"."novelty_share_tried" - 1.0
+                ),
+                0.0
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS "novelty_share_strength"
   FROM (
     SELECT
-      SUM(LEAST("t4"."favourite", "t4"."interest")) AS "hits",
-      SUM("t4"."interest") AS "trials",
-      SUM("t4"."interest" * "t4"."interest") AS "squares",
+      SUM(LEAST("t4"."favourite", "t4"."interest")) AS "category_focus_hits",
+      SUM("t4"."interest") AS "category_focus_trials",
+      SUM("t4"."interest" * "t4"."interest") AS "category_focus_squares",
       SUM(
         (
           LEAST("t4"."favourite", "t4"."interest") * LEAST("t4"."favourite", "t4"."interest")
         ) / NULLIF("t4"."interest", 0.0)
-      ) AS "spread",
-      SUM(CAST(IFF("t4"."interest" > 0, 1, 0) AS DOUBLE)) AS "customers"
-    FROM "t3" AS "t4"
-  ) AS "t6"
-) AS "t10"
-CROSS JOIN (
-  SELECT
-    "t7"."hits" / NULLIF("t7"."trials", 0.0) AS "prior_rate",
-    CAST(CAST(ROUND(
-      GREATEST(
-        (
-          1.0 / GREATEST(
-            COALESCE(
-              (
-                (
-                  (
-                    "t7"."spread" - (
-                      "t7"."hits" * (
-                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
-                      )
-                    )
-                  ) / NULLIF(
-                    (
-                      "t7"."hits" / NULLIF("t7"."trials", 0.0)
-                    ) * (
-                      1.0 - (
-                        "t7"."hits" / NULLIF("t7"."trials", 0.0)
-                      )
-                    ),
-                    0.0
-                  )
-                ) - (
-                  "t7"."customers" - 1.0
-                )
-              ) / NULLIF(
-                (
-                  "t7"."trials" - (
-                    "t7"."squares" / NULLIF("t7"."trials", 0.0)
-                  )
-                ) - (
-                  "t7"."customers" - 1.0
-                ),
-                0.0
-              ),
-              0.09090909090909091
-            ),
-            0.004975124378109453
-          )
-        ) - 1.0,
-        2.0
-      ),
-      0
-    ) AS BIGINT) AS DOUBLE) AS "prior_trials"
-  FROM (
-    SELECT
-      SUM(LEAST("t4"."novel", "t4"."current")) AS "hits",
-      SUM("t4"."current") AS "trials",
-      SUM("t4"."current" * "t4"."current") AS "squares",
+      ) AS "category_focus_spread",
+      CAST(COUNT_IF("t4"."interest" > 0) AS DOUBLE) AS "category_focus_tried",
+      SUM(LEAST("t4"."novel", "t4"."current")) AS "novelty_share_hits",
+      SUM("t4"."current") AS "novelty_share_trials",
+      SUM("t4"."current" * "t4"."current") AS "novelty_share_squares",
       SUM(
         (
           LEAST("t4"."novel", "t4"."current") * LEAST("t4"."novel", "t4"."current")
         ) / NULLIF("t4"."current", 0.0)
-      ) AS "spread",
-      SUM(CAST(IFF("t4"."current" > 0, 1, 0) AS DOUBLE)) AS "customers"
+      ) AS "novelty_share_spread",
+      CAST(COUNT_IF("t4"."current" > 0) AS DOUBLE) AS "novelty_share_tried"
     FROM "t3" AS "t4"
-  ) AS "t7"
-) AS "t11"
+  ) AS "t6"
+) AS "t8"

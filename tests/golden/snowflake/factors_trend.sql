@@ -1,12 +1,24 @@
 WITH "t2" AS (
   SELECT
     "t1"."customer_id",
-    SUM(IFF("t1"."day" > DATE_FROM_PARTS(2026, 10, 16), "t1"."revenue", 0.0)) / 30.0 AS "revenue_recent",
-    SUM(IFF(NOT (
-      "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
-    ), "t1"."revenue", 0.0)) / 90.0 AS "revenue_before",
-    SUM(
-      CAST(IFF(
+    COALESCE(SUM(IFF("t1"."day" > DATE_FROM_PARTS(2026, 10, 16), "t1"."revenue", NULL)), 0.0) / 30.0 AS "revenue_recent",
+    COALESCE(
+      SUM(
+        IFF(
+          (
+            "t1"."day" > DATE_FROM_PARTS(2026, 7, 18)
+          )
+          AND NOT (
+            "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
+          ),
+          "t1"."revenue",
+          NULL
+        )
+      ),
+      0.0
+    ) / 90.0 AS "revenue_before",
+    CAST(COALESCE(
+      COUNT_IF(
         (
           "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
         )
@@ -16,14 +28,16 @@ WITH "t2" AS (
               "t1"."events" - "t1"."emails_sent"
             ) - "t1"."ads_seen"
           ) > 0
-        ),
-        1,
-        0
-      ) AS DOUBLE)
-    ) / 30.0 AS "activity_recent",
-    SUM(
-      CAST(IFF(
-        NOT (
+        )
+      ),
+      0
+    ) AS DOUBLE) / 30.0 AS "activity_recent",
+    CAST(COALESCE(
+      COUNT_IF(
+        (
+          "t1"."day" > DATE_FROM_PARTS(2026, 7, 18)
+        )
+        AND NOT (
           "t1"."day" > DATE_FROM_PARTS(2026, 10, 16)
         )
         AND (
@@ -32,23 +46,17 @@ WITH "t2" AS (
               "t1"."events" - "t1"."emails_sent"
             ) - "t1"."ads_seen"
           ) > 0
-        ),
-        1,
-        0
-      ) AS DOUBLE)
-    ) / 90.0 AS "activity_before"
+        )
+      ),
+      0
+    ) AS DOUBLE) / 90.0 AS "activity_before",
+    CAST(COALESCE(COUNT_IF("t1"."day" > DATE_FROM_PARTS(2026, 7, 18)), 0) AS DOUBLE) AS "days_seen"
   FROM (
     SELECT
-      "t0"."customer_id",
-      "t0"."day",
-      "t0"."events",
-      "t0"."emails_sent",
-      "t0"."ads_seen",
-      "t0"."revenue"
+      *
     FROM "activity_daily" AS "t0"
     WHERE
       "t0"."day" <= DATE_FROM_PARTS(2026, 11, 15)
-      AND "t0"."day" > DATE_FROM_PARTS(2026, 7, 18)
   ) AS "t1"
   GROUP BY
     1
@@ -58,19 +66,23 @@ SELECT
   COALESCE(
     (
       "t4"."revenue_recent" - "t4"."revenue_before"
-    ) / NULLIF("t4"."revenue_recent" + "t4"."revenue_before" + "t6"."revenue_prior", 0.0),
+    ) / NULLIF("t4"."revenue_recent" + "t4"."revenue_before" + "t7"."revenue_prior", 0.0),
     0.0
   ) AS "trend_revenue",
   COALESCE(
     (
       "t4"."activity_recent" - "t4"."activity_before"
-    ) / NULLIF("t4"."activity_recent" + "t4"."activity_before" + "t6"."activity_prior", 0.0),
+    ) / NULLIF("t4"."activity_recent" + "t4"."activity_before" + "t7"."activity_prior", 0.0),
     0.0
   ) AS "trend_activity"
 FROM "t2" AS "t4"
 CROSS JOIN (
   SELECT
-    AVG("t3"."revenue_recent" + "t3"."revenue_before") AS "revenue_prior",
-    AVG("t3"."activity_recent" + "t3"."activity_before") AS "activity_prior"
-  FROM "t2" AS "t3"
-) AS "t6"
+    *
+  FROM (
+    SELECT
+      AVG(IFF("t3"."days_seen" > 0, "t3"."revenue_recent" + "t3"."revenue_before", NULL)) AS "revenue_prior",
+      AVG(IFF("t3"."days_seen" > 0, "t3"."activity_recent" + "t3"."activity_before", NULL)) AS "activity_prior"
+    FROM "t2" AS "t3"
+  ) AS "t5"
+) AS "t7"

@@ -5,12 +5,12 @@ SELECT
     MIN(IFF("t1"."kind" = 'purchase', "t1"."day", CAST(NULL AS DATE))),
     MIN("t1"."day")
   ) AS "day",
-  COALESCE(SUM(IFF("t1"."kind" = 'purchase', "t1"."value", CAST(NULL AS DOUBLE))), 0.0) AS "revenue",
-  SUM(IFF("t1"."kind" = 'purchase', "t1"."margin", CAST(NULL AS DOUBLE))) AS "margin",
-  COALESCE(SUM(IFF("t1"."kind" = 'purchase', "t1"."discount", CAST(NULL AS DOUBLE))), 0.0) AS "discount",
-  COALESCE(SUM(IFF("t1"."kind" = 'purchase', "t1"."quantity", CAST(NULL AS DOUBLE))), 0.0) AS "quantity",
-  SUM(CAST(IFF("t1"."kind" = 'purchase', 1, 0) AS DOUBLE)) AS "lines",
-  COALESCE(SUM(IFF("t1"."kind" = 'refund', "t1"."value", CAST(NULL AS DOUBLE))), 0.0) AS "refund_value"
+  COALESCE(SUM(IFF("t1"."kind" = 'purchase', "t1"."value", NULL)), 0.0) AS "revenue",
+  SUM(IFF("t1"."kind" = 'purchase', "t1"."margin", NULL)) AS "margin",
+  COALESCE(SUM(IFF("t1"."kind" = 'purchase', "t1"."discount", NULL)), 0.0) AS "discount",
+  COALESCE(SUM(IFF("t1"."kind" = 'purchase', "t1"."quantity", NULL)), 0.0) AS "quantity",
+  CAST(COALESCE(COUNT_IF("t1"."kind" = 'purchase'), 0) AS DOUBLE) AS "lines",
+  COALESCE(SUM(IFF("t1"."kind" = 'refund', "t1"."value", NULL)), 0.0) AS "refund_value"
 FROM (
   SELECT
     "t0"."source",

@@ -16,12 +16,12 @@ FROM (
     "t1"."session_id",
     MIN("t1"."day") AS "day",
     MAX("t1"."duration_s") AS "duration_s",
-    SUM(CAST(IFF("t1"."kind" <> 'session', 1, 0) AS DOUBLE)) AS "events",
-    SUM(CAST(IFF("t1"."kind" = 'page_view', 1, 0) AS DOUBLE)) AS "page_views",
-    SUM(CAST(IFF("t1"."kind" = 'product_view', 1, 0) AS DOUBLE)) AS "product_views",
-    SUM(CAST(IFF("t1"."kind" = 'add_to_cart', 1, 0) AS DOUBLE)) AS "carts",
-    SUM(CAST(IFF("t1"."kind" = 'checkout', 1, 0) AS DOUBLE)) AS "checkouts",
-    SUM(CAST(IFF("t1"."kind" = 'purchase', 1, 0) AS DOUBLE)) AS "purchases"
+    CAST(COALESCE(COUNT_IF("t1"."kind" <> 'session'), 0) AS DOUBLE) AS "events",
+    CAST(COALESCE(COUNT_IF("t1"."kind" = 'page_view'), 0) AS DOUBLE) AS "page_views",
+    CAST(COALESCE(COUNT_IF("t1"."kind" = 'product_view'), 0) AS DOUBLE) AS "product_views",
+    CAST(COALESCE(COUNT_IF("t1"."kind" = 'add_to_cart'), 0) AS DOUBLE) AS "carts",
+    CAST(COALESCE(COUNT_IF("t1"."kind" = 'checkout'), 0) AS DOUBLE) AS "checkouts",
+    CAST(COALESCE(COUNT_IF("t1"."kind" = 'purchase'), 0) AS DOUBLE) AS "purchases"
   FROM (
     SELECT
       "t0"."source",
