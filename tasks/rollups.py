@@ -94,11 +94,8 @@ def _read_stored(lake: Lake) -> Rollups:
 
 
 def _combine_renamed(lake: Lake, stored: Rollups) -> Rollups:
-    """The rollups with the rows of customers who were renamed added to those of whom they are now.
-
-    Rows keep a former name only where they stand on events that are not kept any more: see `_keep_moved`.
-    """
-    if not lake.has("renames") or "events" not in read_kept_since(lake):
+    """The rollups with the rows of customers who were renamed added to those of whom they are now."""
+    if not lake.has("renames"):
         return stored
     renames = lake.table("renames", engine=lake.analytics)
     names = ibis.union(
