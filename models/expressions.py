@@ -16,7 +16,7 @@ from ibis.common.annotations import ValidationError
 from ibis.common.exceptions import IbisError
 from sqlglot import exp
 
-from models.sql_rules import goes_on
+from models.sql_rules import PARSER_ERRORS, goes_on
 
 ALLOWED = (
     "columns, numbers, 'texts', + - * /, = <> < <= > >=, and, or, not, in (…), between, is null, case, coalesce, "
@@ -80,7 +80,7 @@ def translate_expression(sql: str, table: ibis.Table) -> Value:
     """
     try:
         query, *more = sqlglot.parse(f"SELECT {sql}", read="duckdb")
-    except (sqlglot.errors.SqlglotError, RecursionError):
+    except PARSER_ERRORS:
         raise ValueError(f"not one SQL expression; allowed are {ALLOWED}") from None
     if more or not isinstance(query, exp.Select) or len(query.expressions) != 1 or goes_on(query):
         raise ValueError(f"not one SQL expression; allowed are {ALLOWED}")

@@ -56,6 +56,10 @@ _REACHING = {
 }
 
 
+# What sqlglot raises for text that is no SQL: its own errors, and those of a parser that stumbles over it.
+PARSER_ERRORS = (sqlglot.errors.SqlglotError, RecursionError, AttributeError, TypeError, KeyError, IndexError)
+
+
 def parse_expression(sql: str) -> exp.Expression:
     """One SQL expression in DuckDB's dialect.
 
@@ -66,7 +70,7 @@ def parse_expression(sql: str) -> exp.Expression:
         raise ValueError(f"is longer than an expression may be, {LONGEST_EXPRESSION:,} characters")
     try:
         statements = sqlglot.parse(f"SELECT {sql}\nAS value", read="duckdb")
-    except (sqlglot.errors.SqlglotError, RecursionError):
+    except PARSER_ERRORS:
         raise ValueError(f"is not a SQL expression; {EXPRESSIONS}") from None
     tree = statements[0]
     if len(statements) != 1 or not isinstance(tree, exp.Select) or len(tree.expressions) != 1:
@@ -162,6 +166,8 @@ def check_query(query: str, *, dialect: str) -> str:
         raise ValueError(f"the query cannot be read as {dialect} SQL: {reason}") from None
     except RecursionError:
         raise ValueError("the query is nested too deeply; take it apart with WITH") from None
+    except PARSER_ERRORS:
+        raise ValueError(f"the query cannot be read as {dialect} SQL; {QUERIES}") from None
     if len(statements) != 1:
         raise ValueError(f"the query holds {len(statements)} statements; {QUERIES}")
     if not isinstance(statements[0], exp.Query) or statements[0].find(*_WRITES):

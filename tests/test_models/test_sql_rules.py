@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -145,6 +145,7 @@ def test_any_column_may_be_used_under_any_name(names: list[str], shape: str) -> 
 
 
 @given(st.text(st.characters(exclude_characters="\0"), max_size=40))
+@example("{:}")
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_any_text_at_all_is_an_expression_or_is_refused(sql: str) -> None:
     refused = find_error(check_expression, sql)
@@ -155,6 +156,15 @@ def test_any_text_at_all_is_an_expression_or_is_refused(sql: str) -> None:
         # It is one value of one row, whatever it is; columns that are not there are no fault of its form.
         failed = find_error(con.execute, f"SELECT ({expression_sql(sql)}) FROM (SELECT 1)")
         assert not isinstance(failed, duckdb.ParserException)
+
+
+def test_text_the_parser_stumbles_over_is_refused_everywhere() -> None:
+    with pytest.raises(ValueError, match="is not a SQL expression"):
+        parse_expression("{:}")
+    with pytest.raises(ValueError, match="cannot be read as duckdb SQL"):
+        check_query("SELECT {:}", dialect="duckdb")
+    with pytest.raises(ValidationError, match="not one SQL expression"):
+        OwnFactor(name="own", expression="{:}", meaning="any")
 
 
 def find_error(function: Callable[[str], Any], argument: str) -> Exception | None:
