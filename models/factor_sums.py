@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.rollups import Rollups
 
 _T = TypeVar("_T")
+# The customers of the first are everybody: whoever ordered or visited has activity on that day.
 _ROLLUPS = ("activity", "orders", "sessions")
 Columns = Mapping[str, ibis.Deferred]
 

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import ibis
 from ibis import _
 
+from models.aggregates import count_if, sum_if
+
 COUNTED_KINDS: dict[str, tuple[str, ...]] = {
     "page_views": ("page_view",),
     "product_views": ("product_view",),
@@ -130,13 +132,8 @@ def roll_up(
     )
 
 
-def _count(condition: ibis.expr.types.BooleanValue) -> ibis.expr.types.FloatingValue:
-    # Databricks counts by adding up, and conditions that are all null add up to null.
-    return _.count(where=condition).coalesce(0).cast("float64")
-
-
 def _money(column: str, kind: str) -> ibis.expr.types.FloatingValue:
-    return _[column].sum(where=_.kind == kind).coalesce(0.0)
+    return sum_if(_.kind == kind, _[column])
 
 
 def _margin() -> ibis.expr.types.FloatingValue:
@@ -148,19 +145,19 @@ def _activity_by_day(events: ibis.Table, mobile: tuple[str, ...]) -> ibis.Table:
     places = [(kind, place) for place, kinds in enumerate(COUNTED_KINDS.values()) for kind in kinds]
     placed = events.mutate(place=_.kind.cases(*places, else_=len(COUNTED_KINDS)))
     return placed.group_by("customer_id", "day").aggregate(
-        events=_count(_.kind.notnull()),
-        **{name: _count(_.place == place) for place, name in enumerate(COUNTED_KINDS)},
+        events=count_if(_.kind.notnull()),
+        **{name: count_if(_.place == place) for place, name in enumerate(COUNTED_KINDS)},
         revenue=_money("value", "purchase"),
         margin=_margin(),
         discount=_money("discount", "purchase"),
         quantity=_money("quantity", "purchase"),
         refund_value=_money("value", "refund"),
-        other=_count((_.place == len(COUNTED_KINDS)) & _.kind.notnull()),
-        device_events=_count(_.device.notnull()),
-        mobile_events=_count(_.device.isin(mobile)),
-        channel_events=_count(_.channel.notnull()),
-        app_events=_count(_.channel == "app"),
-        store_events=_count(_.channel == "store"),
+        other=count_if((_.place == len(COUNTED_KINDS)) & _.kind.notnull()),
+        device_events=count_if(_.device.notnull()),
+        mobile_events=count_if(_.device.isin(mobile)),
+        channel_events=count_if(_.channel.notnull()),
+        app_events=count_if(_.channel == "app"),
+        store_events=count_if(_.channel == "store"),
     )
 
 
@@ -176,7 +173,7 @@ def _orders(events: ibis.Table) -> ibis.Table:
         margin=_margin(),
         discount=_money("discount", "purchase"),
         quantity=_money("quantity", "purchase"),
-        lines=_count(_.kind == "purchase"),
+        lines=count_if(_.kind == "purchase"),
         refund_value=_money("value", "refund"),
     )
 
@@ -193,12 +190,12 @@ def _sessions(events: ibis.Table) -> ibis.Table:
         .aggregate(
             day=_.day.min(),
             duration_s=_.duration_s.max(),
-            events=_count(_.kind != "session"),
-            page_views=_count(_.kind == "page_view"),
-            product_views=_count(_.kind == "product_view"),
-            carts=_count(_.kind == "add_to_cart"),
-            checkouts=_count(_.kind == "checkout"),
-            purchases=_count(_.kind == "purchase"),
+            events=count_if(_.kind != "session"),
+            page_views=count_if(_.kind == "page_view"),
+            product_views=count_if(_.kind == "product_view"),
+            carts=count_if(_.kind == "add_to_cart"),
+            checkouts=count_if(_.kind == "checkout"),
+            purchases=count_if(_.kind == "purchase"),
         )
     )
     return sessions.mutate(bounced=sessions.events == 1.0)
@@ -208,7 +205,7 @@ def _categories_by_day(events: ibis.Table) -> ibis.Table:
     return (
         events.filter(_.category.notnull())
         .group_by("customer_id", "category", "day")
-        .aggregate(interactions=_count(_.kind.notnull()), revenue=_money("value", "purchase"))
+        .aggregate(interactions=count_if(_.kind.notnull()), revenue=_money("value", "purchase"))
     )
 
 

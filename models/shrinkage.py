@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import ibis
 from ibis import _
 
+from models.aggregates import count_if
+
 PRIOR_TRIALS = 10.0
 """How many trials the population's rate counts for where the data cannot tell."""
 
@@ -77,7 +79,7 @@ def _sum_trials(name: str, rate: Rate) -> dict[str, ibis.Deferred]:
         f"{name}_trials": rate.trials.sum(),
         f"{name}_squares": (rate.trials * rate.trials).sum(),
         f"{name}_spread": (rate.hits * rate.hits / rate.trials.nullif(0.0)).sum(),
-        f"{name}_tried": _.count(where=rate.trials > 0).cast("float64"),
+        f"{name}_tried": count_if(rate.trials > 0),
     }
 
 

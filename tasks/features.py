@@ -140,7 +140,8 @@ def _compute(
 def list_customers(lake: Lake, rollups: Rollups, *, as_of: date, consent_default: bool) -> ibis.Table:
     """Everyone who had done something by `as_of` and may be profiled: customer_id, and what is on record of them.
 
-    Left out are those who refused, and keys that many people share: a tablet in the shop is no customer.
+    Left out are those who refused, and keys that many people share: a tablet in the shop is no customer. They
+    are looked up once and kept: all that is computed of them begins with them.
     """
     seen = (
         rollups.activity.filter(rollups.activity.day <= ibis.literal(as_of)).select("customer_id").distinct()
@@ -169,7 +170,7 @@ def _select_allowed(customers: ibis.Table, *, consent_default: bool) -> ibis.Tab
 
 def read_by_customer(table: ibis.Table) -> pd.DataFrame:
     """A table of numbers as a frame by customer_id, in its order."""
-    # Arrow's way to pandas takes a fifth of the time of Ibis's, and gives each column back as soon as it is copied.
+    # Arrow's way to pandas takes a fraction of the time of Ibis's, and gives each column back as soon as it is copied.
     rows = table.order_by("customer_id").to_pyarrow()
     frame = rows.to_pandas(split_blocks=True, self_destruct=True).set_index("customer_id")
     # A sum's last bits depend on the order threads finish in; a model must not.

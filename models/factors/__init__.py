@@ -191,17 +191,6 @@ def in_last(days: int, as_of: date, *, day: ibis.Deferred = _.day) -> ibis.Defer
     return day > as_of - timedelta(days=days)
 
 
-def count_if(condition: ibis.Deferred) -> ibis.Deferred:
-    """How many rows hold `condition`, as float64; 0 where none does."""
-    # Databricks counts by adding up, and conditions that are all null add up to null.
-    return _.count(where=condition).coalesce(0).cast("float64")
-
-
-def sum_if(condition: ibis.Deferred, value: ibis.Deferred) -> ibis.Deferred:
-    """The sum of `value` over the rows that hold `condition`; 0 where none does."""
-    return value.sum(where=condition).coalesce(0.0)
-
-
 def _fill_missing(factor: Factor) -> ibis.Deferred:
     value = _[factor.name].cast("float64")
     return value if factor.missing is None else value.coalesce(factor.missing)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import ibis
 from ibis import _
 
-from models.factors import Factor, Family, count_if, in_last, select_window, sum_if
+from models.aggregates import count_if, sum_if
+from models.factors import Factor, Family, in_last, select_window
 from models.shrinkage import shrink_rates
 
 if TYPE_CHECKING:

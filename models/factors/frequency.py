@@ -6,8 +6,9 @@ from datetime import date
 
 from ibis import _
 
+from models.aggregates import count_if
 from models.factor_sums import SummedFamily, Sums
-from models.factors import CUSTOMER_INITIATED, Factor, count_if, in_last
+from models.factors import CUSTOMER_INITIATED, Factor, in_last
 
 ORDER_WINDOWS = (30, 90, 180)
 VISIT_WINDOWS = (7, 30, 90, 180)

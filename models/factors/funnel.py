@@ -6,8 +6,9 @@ from datetime import date
 
 from ibis import _
 
+from models.aggregates import count_if
 from models.factor_sums import SummedFamily, Sums
-from models.factors import Factor, count_if, in_last
+from models.factors import Factor, in_last
 from models.shrinkage import Rate
 
 WINDOW = 180

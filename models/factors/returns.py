@@ -6,8 +6,9 @@ from datetime import date
 
 from ibis import _
 
+from models.aggregates import count_if
 from models.factor_sums import SummedFamily, Sums
-from models.factors import Factor, count_if
+from models.factors import Factor
 from models.shrinkage import Rate
 
 

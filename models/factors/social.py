@@ -6,8 +6,9 @@ from datetime import date
 
 from ibis import _
 
+from models.aggregates import sum_if
 from models.factor_sums import SummedFamily, Sums
-from models.factors import Factor, in_last, sum_if
+from models.factors import Factor, in_last
 
 WINDOW = 90
 

@@ -7,8 +7,9 @@ from datetime import date
 import ibis
 from ibis import _
 
+from models.aggregates import count_if, sum_if
 from models.factor_sums import SummedFamily, Sums
-from models.factors import CUSTOMER_INITIATED, Factor, count_if, in_last, sum_if
+from models.factors import CUSTOMER_INITIATED, Factor, in_last
 
 RECENT = 30
 BEFORE = 90

@@ -17,6 +17,7 @@ import ibis
 import pytest
 import sqlglot
 
+from models.factor_sums import SummedFamily, compute_from_sums
 from models.factors import CUSTOMER_COLUMNS, load_families
 from models.outcomes import compute_outcomes
 from models.purchase_histories import build_histories, count_holdout
@@ -50,9 +51,20 @@ def build_expressions() -> dict[str, ibis.Table]:
         **{f"rollup_{name}": getattr(rolled, name) for name in NAMES},
         **{f"combined_{name}": getattr(combined, name) for name in NAMES},
         **{f"factors_{name}": one.compute(readable[one.reads], AS_OF) for name, one in families.items()},
+        **name_summed(bought),
         "outcomes": compute_outcomes(bought, after=date(2026, 8, 17), until=AS_OF, customers=customers),
         "purchase_histories": build_histories(stored.orders, as_of=AS_OF),
         "purchase_holdout": count_holdout(stored.orders, after=date(2026, 8, 17), until=AS_OF),
+    }
+
+
+def name_summed(rollups: Rollups) -> dict[str, ibis.Table]:
+    """What the families that only add up are computed from together, as `compute_factors` does."""
+    summed = [family for family in load_families().values() if isinstance(family, SummedFamily)]
+    tables = compute_from_sums(summed, rollups, as_of=AS_OF)
+    return {
+        f"all_from_{name}": table
+        for name, table in zip(("activity", "orders", "sessions"), tables, strict=True)
     }
 
 

@@ -167,7 +167,7 @@ CROSS JOIN (
           NULLIF(`t3`.`by_device`, 0.0)
         )
       ) AS `mobile_share_spread`,
-      CAST(COUNTIF(`t3`.`by_device` > 0) AS FLOAT64) AS `mobile_share_tried`,
+      CAST(COALESCE(COUNTIF(`t3`.`by_device` > 0), 0) AS FLOAT64) AS `mobile_share_tried`,
       SUM(LEAST(`t3`.`by_app`, `t3`.`by_channel`)) AS `app_share_hits`,
       SUM(`t3`.`by_channel`) AS `app_share_trials`,
       SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `app_share_squares`,
@@ -177,7 +177,7 @@ CROSS JOIN (
           NULLIF(`t3`.`by_channel`, 0.0)
         )
       ) AS `app_share_spread`,
-      CAST(COUNTIF(`t3`.`by_channel` > 0) AS FLOAT64) AS `app_share_tried`,
+      CAST(COALESCE(COUNTIF(`t3`.`by_channel` > 0), 0) AS FLOAT64) AS `app_share_tried`,
       SUM(LEAST(`t3`.`by_store`, `t3`.`by_channel`)) AS `store_share_hits`,
       SUM(`t3`.`by_channel`) AS `store_share_trials`,
       SUM(`t3`.`by_channel` * `t3`.`by_channel`) AS `store_share_squares`,
@@ -187,7 +187,7 @@ CROSS JOIN (
           NULLIF(`t3`.`by_channel`, 0.0)
         )
       ) AS `store_share_spread`,
-      CAST(COUNTIF(`t3`.`by_channel` > 0) AS FLOAT64) AS `store_share_tried`
+      CAST(COALESCE(COUNTIF(`t3`.`by_channel` > 0), 0) AS FLOAT64) AS `store_share_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

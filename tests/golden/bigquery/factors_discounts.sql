@@ -149,7 +149,7 @@ CROSS JOIN (
           NULLIF(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0), 0.0)
         )
       ) AS `discount_share_spread`,
-      CAST(COUNTIF(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0) > 0) AS FLOAT64) AS `discount_share_tried`,
+      CAST(COALESCE(COUNTIF(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0) > 0), 0) AS FLOAT64) AS `discount_share_tried`,
       SUM(LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`)) AS `discount_order_rate_hits`,
       SUM(`t3`.`orders_in_all`) AS `discount_order_rate_trials`,
       SUM(`t3`.`orders_in_all` * `t3`.`orders_in_all`) AS `discount_order_rate_squares`,
@@ -159,7 +159,7 @@ CROSS JOIN (
           NULLIF(`t3`.`orders_in_all`, 0.0)
         )
       ) AS `discount_order_rate_spread`,
-      CAST(COUNTIF(`t3`.`orders_in_all` > 0) AS FLOAT64) AS `discount_order_rate_tried`
+      CAST(COALESCE(COUNTIF(`t3`.`orders_in_all` > 0), 0) AS FLOAT64) AS `discount_order_rate_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

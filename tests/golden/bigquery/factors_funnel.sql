@@ -184,7 +184,7 @@ CROSS JOIN (
           NULLIF(`t3`.`products_seen`, 0.0)
         )
       ) AS `cart_rate_spread`,
-      CAST(COUNTIF(`t3`.`products_seen` > 0) AS FLOAT64) AS `cart_rate_tried`,
+      CAST(COALESCE(COUNTIF(`t3`.`products_seen` > 0), 0) AS FLOAT64) AS `cart_rate_tried`,
       SUM(LEAST(`t3`.`checkouts_begun`, `t3`.`carts_filled`)) AS `checkout_rate_hits`,
       SUM(`t3`.`carts_filled`) AS `checkout_rate_trials`,
       SUM(`t3`.`carts_filled` * `t3`.`carts_filled`) AS `checkout_rate_squares`,
@@ -194,7 +194,7 @@ CROSS JOIN (
           NULLIF(`t3`.`carts_filled`, 0.0)
         )
       ) AS `checkout_rate_spread`,
-      CAST(COUNTIF(`t3`.`carts_filled` > 0) AS FLOAT64) AS `checkout_rate_tried`,
+      CAST(COALESCE(COUNTIF(`t3`.`carts_filled` > 0), 0) AS FLOAT64) AS `checkout_rate_tried`,
       SUM(LEAST(`t3`.`abandoned_days`, `t3`.`cart_days`)) AS `cart_abandonment_hits`,
       SUM(`t3`.`cart_days`) AS `cart_abandonment_trials`,
       SUM(`t3`.`cart_days` * `t3`.`cart_days`) AS `cart_abandonment_squares`,
@@ -204,7 +204,7 @@ CROSS JOIN (
           NULLIF(`t3`.`cart_days`, 0.0)
         )
       ) AS `cart_abandonment_spread`,
-      CAST(COUNTIF(`t3`.`cart_days` > 0) AS FLOAT64) AS `cart_abandonment_tried`
+      CAST(COALESCE(COUNTIF(`t3`.`cart_days` > 0), 0) AS FLOAT64) AS `cart_abandonment_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

@@ -101,7 +101,7 @@ CROSS JOIN (
           NULLIF(`t3`.`purchase_days`, 0.0)
         )
       ) AS `return_rate_spread`,
-      CAST(COUNTIF(`t3`.`purchase_days` > 0) AS FLOAT64) AS `return_rate_tried`
+      CAST(COALESCE(COUNTIF(`t3`.`purchase_days` > 0), 0) AS FLOAT64) AS `return_rate_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

@@ -82,7 +82,7 @@ CROSS JOIN (
           NULLIF(`t3`.`sessions_begun`, 0.0)
         )
       ) AS `bounce_rate_spread`,
-      CAST(COUNTIF(`t3`.`sessions_begun` > 0) AS FLOAT64) AS `bounce_rate_tried`
+      CAST(COALESCE(COUNTIF(`t3`.`sessions_begun` > 0), 0) AS FLOAT64) AS `bounce_rate_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

@@ -141,7 +141,7 @@ CROSS JOIN (
           NULLIF(`t4`.`interest`, 0.0)
         )
       ) AS `category_focus_spread`,
-      CAST(SUM(CAST(`t4`.`interest` > 0 AS BIGINT)) AS DOUBLE) AS `category_focus_tried`,
+      CAST(COALESCE(SUM(CAST(`t4`.`interest` > 0 AS BIGINT)), 0) AS DOUBLE) AS `category_focus_tried`,
       SUM(LEAST(`t4`.`novel`, `t4`.`current`)) AS `novelty_share_hits`,
       SUM(`t4`.`current`) AS `novelty_share_trials`,
       SUM(`t4`.`current` * `t4`.`current`) AS `novelty_share_squares`,
@@ -151,7 +151,7 @@ CROSS JOIN (
           NULLIF(`t4`.`current`, 0.0)
         )
       ) AS `novelty_share_spread`,
-      CAST(SUM(CAST(`t4`.`current` > 0 AS BIGINT)) AS DOUBLE) AS `novelty_share_tried`
+      CAST(COALESCE(SUM(CAST(`t4`.`current` > 0 AS BIGINT)), 0) AS DOUBLE) AS `novelty_share_tried`
     FROM `t3` AS `t4`
   ) AS `t6`
 ) AS `t8`

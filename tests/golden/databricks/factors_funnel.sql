@@ -189,7 +189,7 @@ CROSS JOIN (
           NULLIF(`t3`.`products_seen`, 0.0)
         )
       ) AS `cart_rate_spread`,
-      CAST(SUM(CAST(`t3`.`products_seen` > 0 AS BIGINT)) AS DOUBLE) AS `cart_rate_tried`,
+      CAST(COALESCE(SUM(CAST(`t3`.`products_seen` > 0 AS BIGINT)), 0) AS DOUBLE) AS `cart_rate_tried`,
       SUM(LEAST(`t3`.`checkouts_begun`, `t3`.`carts_filled`)) AS `checkout_rate_hits`,
       SUM(`t3`.`carts_filled`) AS `checkout_rate_trials`,
       SUM(`t3`.`carts_filled` * `t3`.`carts_filled`) AS `checkout_rate_squares`,
@@ -199,7 +199,7 @@ CROSS JOIN (
           NULLIF(`t3`.`carts_filled`, 0.0)
         )
       ) AS `checkout_rate_spread`,
-      CAST(SUM(CAST(`t3`.`carts_filled` > 0 AS BIGINT)) AS DOUBLE) AS `checkout_rate_tried`,
+      CAST(COALESCE(SUM(CAST(`t3`.`carts_filled` > 0 AS BIGINT)), 0) AS DOUBLE) AS `checkout_rate_tried`,
       SUM(LEAST(`t3`.`abandoned_days`, `t3`.`cart_days`)) AS `cart_abandonment_hits`,
       SUM(`t3`.`cart_days`) AS `cart_abandonment_trials`,
       SUM(`t3`.`cart_days` * `t3`.`cart_days`) AS `cart_abandonment_squares`,
@@ -209,7 +209,7 @@ CROSS JOIN (
           NULLIF(`t3`.`cart_days`, 0.0)
         )
       ) AS `cart_abandonment_spread`,
-      CAST(SUM(CAST(`t3`.`cart_days` > 0 AS BIGINT)) AS DOUBLE) AS `cart_abandonment_tried`
+      CAST(COALESCE(SUM(CAST(`t3`.`cart_days` > 0 AS BIGINT)), 0) AS DOUBLE) AS `cart_abandonment_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

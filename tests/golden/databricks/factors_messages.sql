@@ -171,7 +171,7 @@ CROSS JOIN (
           NULLIF(`t3`.`mails_sent`, 0.0)
         )
       ) AS `email_open_rate_spread`,
-      CAST(SUM(CAST(`t3`.`mails_sent` > 0 AS BIGINT)) AS DOUBLE) AS `email_open_rate_tried`,
+      CAST(COALESCE(SUM(CAST(`t3`.`mails_sent` > 0 AS BIGINT)), 0) AS DOUBLE) AS `email_open_rate_tried`,
       SUM(LEAST(`t3`.`mails_clicked`, `t3`.`mails_sent`)) AS `email_click_rate_hits`,
       SUM(`t3`.`mails_sent`) AS `email_click_rate_trials`,
       SUM(`t3`.`mails_sent` * `t3`.`mails_sent`) AS `email_click_rate_squares`,
@@ -181,7 +181,7 @@ CROSS JOIN (
           NULLIF(`t3`.`mails_sent`, 0.0)
         )
       ) AS `email_click_rate_spread`,
-      CAST(SUM(CAST(`t3`.`mails_sent` > 0 AS BIGINT)) AS DOUBLE) AS `email_click_rate_tried`,
+      CAST(COALESCE(SUM(CAST(`t3`.`mails_sent` > 0 AS BIGINT)), 0) AS DOUBLE) AS `email_click_rate_tried`,
       SUM(LEAST(`t3`.`ads_followed`, `t3`.`ads_shown`)) AS `ad_click_rate_hits`,
       SUM(`t3`.`ads_shown`) AS `ad_click_rate_trials`,
       SUM(`t3`.`ads_shown` * `t3`.`ads_shown`) AS `ad_click_rate_squares`,
@@ -191,7 +191,7 @@ CROSS JOIN (
           NULLIF(`t3`.`ads_shown`, 0.0)
         )
       ) AS `ad_click_rate_spread`,
-      CAST(SUM(CAST(`t3`.`ads_shown` > 0 AS BIGINT)) AS DOUBLE) AS `ad_click_rate_tried`
+      CAST(COALESCE(SUM(CAST(`t3`.`ads_shown` > 0 AS BIGINT)), 0) AS DOUBLE) AS `ad_click_rate_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

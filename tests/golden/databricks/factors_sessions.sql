@@ -85,7 +85,7 @@ CROSS JOIN (
           NULLIF(`t3`.`sessions_begun`, 0.0)
         )
       ) AS `bounce_rate_spread`,
-      CAST(SUM(CAST(`t3`.`sessions_begun` > 0 AS BIGINT)) AS DOUBLE) AS `bounce_rate_tried`
+      CAST(COALESCE(SUM(CAST(`t3`.`sessions_begun` > 0 AS BIGINT)), 0) AS DOUBLE) AS `bounce_rate_tried`
     FROM `t2` AS `t3`
   ) AS `t5`
 ) AS `t7`

@@ -159,7 +159,7 @@ CROSS JOIN (
           LEAST("t4"."favourite", "t4"."interest") * LEAST("t4"."favourite", "t4"."interest")
         ) / NULLIF("t4"."interest", 0.0)
       ) AS "category_focus_spread",
-      CAST(COUNT_IF("t4"."interest" > 0) AS DOUBLE) AS "category_focus_tried",
+      CAST(COALESCE(COUNT_IF("t4"."interest" > 0), 0) AS DOUBLE) AS "category_focus_tried",
       SUM(LEAST("t4"."novel", "t4"."current")) AS "novelty_share_hits",
       SUM("t4"."current") AS "novelty_share_trials",
       SUM("t4"."current" * "t4"."current") AS "novelty_share_squares",
@@ -168,7 +168,7 @@ CROSS JOIN (
           LEAST("t4"."novel", "t4"."current") * LEAST("t4"."novel", "t4"."current")
         ) / NULLIF("t4"."current", 0.0)
       ) AS "novelty_share_spread",
-      CAST(COUNT_IF("t4"."current" > 0) AS DOUBLE) AS "novelty_share_tried"
+      CAST(COALESCE(COUNT_IF("t4"."current" > 0), 0) AS DOUBLE) AS "novelty_share_tried"
     FROM "t3" AS "t4"
   ) AS "t6"
 ) AS "t8"

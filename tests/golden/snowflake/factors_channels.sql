@@ -190,7 +190,7 @@ CROSS JOIN (
           LEAST("t3"."by_mobile", "t3"."by_device") * LEAST("t3"."by_mobile", "t3"."by_device")
         ) / NULLIF("t3"."by_device", 0.0)
       ) AS "mobile_share_spread",
-      CAST(COUNT_IF("t3"."by_device" > 0) AS DOUBLE) AS "mobile_share_tried",
+      CAST(COALESCE(COUNT_IF("t3"."by_device" > 0), 0) AS DOUBLE) AS "mobile_share_tried",
       SUM(LEAST("t3"."by_app", "t3"."by_channel")) AS "app_share_hits",
       SUM("t3"."by_channel") AS "app_share_trials",
       SUM("t3"."by_channel" * "t3"."by_channel") AS "app_share_squares",
@@ -199,7 +199,7 @@ CROSS JOIN (
           LEAST("t3"."by_app", "t3"."by_channel") * LEAST("t3"."by_app", "t3"."by_channel")
         ) / NULLIF("t3"."by_channel", 0.0)
       ) AS "app_share_spread",
-      CAST(COUNT_IF("t3"."by_channel" > 0) AS DOUBLE) AS "app_share_tried",
+      CAST(COALESCE(COUNT_IF("t3"."by_channel" > 0), 0) AS DOUBLE) AS "app_share_tried",
       SUM(LEAST("t3"."by_store", "t3"."by_channel")) AS "store_share_hits",
       SUM("t3"."by_channel") AS "store_share_trials",
       SUM("t3"."by_channel" * "t3"."by_channel") AS "store_share_squares",
@@ -208,7 +208,7 @@ CROSS JOIN (
           LEAST("t3"."by_store", "t3"."by_channel") * LEAST("t3"."by_store", "t3"."by_channel")
         ) / NULLIF("t3"."by_channel", 0.0)
       ) AS "store_share_spread",
-      CAST(COUNT_IF("t3"."by_channel" > 0) AS DOUBLE) AS "store_share_tried"
+      CAST(COALESCE(COUNT_IF("t3"."by_channel" > 0), 0) AS DOUBLE) AS "store_share_tried"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t7"

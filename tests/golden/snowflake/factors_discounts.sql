@@ -172,7 +172,7 @@ CROSS JOIN (
           )
         ) / NULLIF(IFF("t3"."list_price" > 0, "t3"."orders_in_all", 0.0), 0.0)
       ) AS "discount_share_spread",
-      CAST(COUNT_IF(IFF("t3"."list_price" > 0, "t3"."orders_in_all", 0.0) > 0) AS DOUBLE) AS "discount_share_tried",
+      CAST(COALESCE(COUNT_IF(IFF("t3"."list_price" > 0, "t3"."orders_in_all", 0.0) > 0), 0) AS DOUBLE) AS "discount_share_tried",
       SUM(LEAST("t3"."discounted_orders", "t3"."orders_in_all")) AS "discount_order_rate_hits",
       SUM("t3"."orders_in_all") AS "discount_order_rate_trials",
       SUM("t3"."orders_in_all" * "t3"."orders_in_all") AS "discount_order_rate_squares",
@@ -181,7 +181,7 @@ CROSS JOIN (
           LEAST("t3"."discounted_orders", "t3"."orders_in_all") * LEAST("t3"."discounted_orders", "t3"."orders_in_all")
         ) / NULLIF("t3"."orders_in_all", 0.0)
       ) AS "discount_order_rate_spread",
-      CAST(COUNT_IF("t3"."orders_in_all" > 0) AS DOUBLE) AS "discount_order_rate_tried"
+      CAST(COALESCE(COUNT_IF("t3"."orders_in_all" > 0), 0) AS DOUBLE) AS "discount_order_rate_tried"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t7"

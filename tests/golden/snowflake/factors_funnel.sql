@@ -210,7 +210,7 @@ CROSS JOIN (
           LEAST("t3"."carts_filled", "t3"."products_seen") * LEAST("t3"."carts_filled", "t3"."products_seen")
         ) / NULLIF("t3"."products_seen", 0.0)
       ) AS "cart_rate_spread",
-      CAST(COUNT_IF("t3"."products_seen" > 0) AS DOUBLE) AS "cart_rate_tried",
+      CAST(COALESCE(COUNT_IF("t3"."products_seen" > 0), 0) AS DOUBLE) AS "cart_rate_tried",
       SUM(LEAST("t3"."checkouts_begun", "t3"."carts_filled")) AS "checkout_rate_hits",
       SUM("t3"."carts_filled") AS "checkout_rate_trials",
       SUM("t3"."carts_filled" * "t3"."carts_filled") AS "checkout_rate_squares",
@@ -219,7 +219,7 @@ CROSS JOIN (
           LEAST("t3"."checkouts_begun", "t3"."carts_filled") * LEAST("t3"."checkouts_begun", "t3"."carts_filled")
         ) / NULLIF("t3"."carts_filled", 0.0)
       ) AS "checkout_rate_spread",
-      CAST(COUNT_IF("t3"."carts_filled" > 0) AS DOUBLE) AS "checkout_rate_tried",
+      CAST(COALESCE(COUNT_IF("t3"."carts_filled" > 0), 0) AS DOUBLE) AS "checkout_rate_tried",
       SUM(LEAST("t3"."abandoned_days", "t3"."cart_days")) AS "cart_abandonment_hits",
       SUM("t3"."cart_days") AS "cart_abandonment_trials",
       SUM("t3"."cart_days" * "t3"."cart_days") AS "cart_abandonment_squares",
@@ -228,7 +228,7 @@ CROSS JOIN (
           LEAST("t3"."abandoned_days", "t3"."cart_days") * LEAST("t3"."abandoned_days", "t3"."cart_days")
         ) / NULLIF("t3"."cart_days", 0.0)
       ) AS "cart_abandonment_spread",
-      CAST(COUNT_IF("t3"."cart_days" > 0) AS DOUBLE) AS "cart_abandonment_tried"
+      CAST(COALESCE(COUNT_IF("t3"."cart_days" > 0), 0) AS DOUBLE) AS "cart_abandonment_tried"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t7"

@@ -197,7 +197,7 @@ CROSS JOIN (
           LEAST("t3"."mails_opened", "t3"."mails_sent") * LEAST("t3"."mails_opened", "t3"."mails_sent")
         ) / NULLIF("t3"."mails_sent", 0.0)
       ) AS "email_open_rate_spread",
-      CAST(COUNT_IF("t3"."mails_sent" > 0) AS DOUBLE) AS "email_open_rate_tried",
+      CAST(COALESCE(COUNT_IF("t3"."mails_sent" > 0), 0) AS DOUBLE) AS "email_open_rate_tried",
       SUM(LEAST("t3"."mails_clicked", "t3"."mails_sent")) AS "email_click_rate_hits",
       SUM("t3"."mails_sent") AS "email_click_rate_trials",
       SUM("t3"."mails_sent" * "t3"."mails_sent") AS "email_click_rate_squares",
@@ -206,7 +206,7 @@ CROSS JOIN (
           LEAST("t3"."mails_clicked", "t3"."mails_sent") * LEAST("t3"."mails_clicked", "t3"."mails_sent")
         ) / NULLIF("t3"."mails_sent", 0.0)
       ) AS "email_click_rate_spread",
-      CAST(COUNT_IF("t3"."mails_sent" > 0) AS DOUBLE) AS "email_click_rate_tried",
+      CAST(COALESCE(COUNT_IF("t3"."mails_sent" > 0), 0) AS DOUBLE) AS "email_click_rate_tried",
       SUM(LEAST("t3"."ads_followed", "t3"."ads_shown")) AS "ad_click_rate_hits",
       SUM("t3"."ads_shown") AS "ad_click_rate_trials",
       SUM("t3"."ads_shown" * "t3"."ads_shown") AS "ad_click_rate_squares",
@@ -215,7 +215,7 @@ CROSS JOIN (
           LEAST("t3"."ads_followed", "t3"."ads_shown") * LEAST("t3"."ads_followed", "t3"."ads_shown")
         ) / NULLIF("t3"."ads_shown", 0.0)
       ) AS "ad_click_rate_spread",
-      CAST(COUNT_IF("t3"."ads_shown" > 0) AS DOUBLE) AS "ad_click_rate_tried"
+      CAST(COALESCE(COUNT_IF("t3"."ads_shown" > 0), 0) AS DOUBLE) AS "ad_click_rate_tried"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t7"

@@ -104,7 +104,7 @@ CROSS JOIN (
           )
         ) / NULLIF("t3"."purchase_days", 0.0)
       ) AS "return_rate_spread",
-      CAST(COUNT_IF("t3"."purchase_days" > 0) AS DOUBLE) AS "return_rate_tried"
+      CAST(COALESCE(COUNT_IF("t3"."purchase_days" > 0), 0) AS DOUBLE) AS "return_rate_tried"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t7"

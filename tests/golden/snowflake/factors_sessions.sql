@@ -93,7 +93,7 @@ CROSS JOIN (
           LEAST("t3"."bounces", "t3"."sessions_begun") * LEAST("t3"."bounces", "t3"."sessions_begun")
         ) / NULLIF("t3"."sessions_begun", 0.0)
       ) AS "bounce_rate_spread",
-      CAST(COUNT_IF("t3"."sessions_begun" > 0) AS DOUBLE) AS "bounce_rate_tried"
+      CAST(COALESCE(COUNT_IF("t3"."sessions_begun" > 0), 0) AS DOUBLE) AS "bounce_rate_tried"
     FROM "t2" AS "t3"
   ) AS "t5"
 ) AS "t7"

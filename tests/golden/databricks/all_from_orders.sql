@@ -1,0 +1,185 @@
+WITH `t2` AS (
+  SELECT
+    `t1`.`customer_id`,
+    SUM(`t1`.`revenue` + `t1`.`discount`) AS `list_price`,
+    SUM(`t1`.`discount`) AS `taken_off`,
+    CAST(COALESCE(SUM(CAST(`t1`.`discount` > 0 AS BIGINT)), 0) AS DOUBLE) AS `discounted_orders`,
+    CAST(COUNT(*) AS DOUBLE) AS `orders_in_all`,
+    CAST(COALESCE(SUM(CAST(`t1`.`day` > MAKE_DATE(2026, 10, 16) AS BIGINT)), 0) AS DOUBLE) AS `orders_30d`,
+    CAST(COALESCE(SUM(CAST(`t1`.`day` > MAKE_DATE(2026, 8, 17) AS BIGINT)), 0) AS DOUBLE) AS `orders_90d`,
+    CAST(COALESCE(SUM(CAST(`t1`.`day` > MAKE_DATE(2026, 5, 19) AS BIGINT)), 0) AS DOUBLE) AS `orders_180d`,
+    CAST(COUNT(*) AS DOUBLE) AS `orders_lifetime`,
+    COALESCE(SUM(IF(`t1`.`day` > MAKE_DATE(2026, 10, 16), `t1`.`revenue`, NULL)), 0.0) AS `revenue_30d`,
+    COALESCE(SUM(IF(`t1`.`day` > MAKE_DATE(2026, 8, 17), `t1`.`revenue`, NULL)), 0.0) AS `revenue_90d`,
+    COALESCE(SUM(IF(`t1`.`day` > MAKE_DATE(2026, 5, 19), `t1`.`revenue`, NULL)), 0.0) AS `revenue_180d`,
+    SUM(`t1`.`revenue`) AS `revenue_lifetime`,
+    CAST(COUNT(*) AS DOUBLE) AS `orders_paid`,
+    SUM(`t1`.`quantity`) AS `pieces`
+  FROM (
+    SELECT
+      *
+    FROM `orders` AS `t0`
+    WHERE
+      `t0`.`lines` > 0 AND `t0`.`day` <= MAKE_DATE(2026, 11, 15)
+  ) AS `t1`
+  GROUP BY
+    1
+)
+SELECT
+  `t4`.`customer_id`,
+  TRY_DIVIDE(
+    LEAST(
+      COALESCE(
+        TRY_DIVIDE(`t4`.`orders_in_all` * `t4`.`taken_off`, NULLIF(`t4`.`list_price`, 0.0)),
+        0.0
+      ),
+      IF(`t4`.`list_price` > 0, `t4`.`orders_in_all`, 0.0)
+    ) + (
+      `t7`.`discount_share_strength` * `t7`.`discount_share_mean`
+    ),
+    NULLIF(IF(`t4`.`list_price` > 0, `t4`.`orders_in_all`, 0.0), 0.0) + `t7`.`discount_share_strength`
+  ) AS `discount_share`,
+  TRY_DIVIDE(
+    LEAST(`t4`.`discounted_orders`, `t4`.`orders_in_all`) + (
+      `t7`.`discount_order_rate_strength` * `t7`.`discount_order_rate_mean`
+    ),
+    NULLIF(`t4`.`orders_in_all`, 0.0) + `t7`.`discount_order_rate_strength`
+  ) AS `discount_order_rate`,
+  `t4`.`orders_30d`,
+  `t4`.`orders_90d`,
+  `t4`.`orders_180d`,
+  `t4`.`orders_lifetime`,
+  `t4`.`revenue_30d`,
+  `t4`.`revenue_90d`,
+  `t4`.`revenue_180d`,
+  `t4`.`revenue_lifetime`,
+  TRY_DIVIDE(`t4`.`revenue_lifetime`, NULLIF(`t4`.`orders_paid`, 0.0)) AS `aov`,
+  TRY_DIVIDE(NULLIF(`t4`.`pieces`, 0.0), NULLIF(`t4`.`orders_paid`, 0.0)) AS `basket_size`
+FROM `t2` AS `t4`
+CROSS JOIN (
+  SELECT
+    TRY_DIVIDE(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0)) AS `discount_share_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
+              TRY_DIVIDE(
+                TRY_DIVIDE(
+                  `t5`.`discount_share_spread` - (
+                    `t5`.`discount_share_hits` * TRY_DIVIDE(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0))
+                  ),
+                  NULLIF(
+                    TRY_DIVIDE(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`discount_share_hits`, NULLIF(`t5`.`discount_share_trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`discount_share_tried` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`discount_share_trials` - TRY_DIVIDE(`t5`.`discount_share_squares`, NULLIF(`t5`.`discount_share_trials`, 0.0))
+                  ) - (
+                    `t5`.`discount_share_tried` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `discount_share_strength`,
+    TRY_DIVIDE(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0)) AS `discount_order_rate_mean`,
+    CAST(CAST(ROUND(
+      GREATEST(
+        TRY_DIVIDE(
+          1.0,
+          GREATEST(
+            COALESCE(
+              TRY_DIVIDE(
+                TRY_DIVIDE(
+                  `t5`.`discount_order_rate_spread` - (
+                    `t5`.`discount_order_rate_hits` * TRY_DIVIDE(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0))
+                  ),
+                  NULLIF(
+                    TRY_DIVIDE(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0)) * (
+                      1.0 - TRY_DIVIDE(`t5`.`discount_order_rate_hits`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0))
+                    ),
+                    0.0
+                  )
+                ) - (
+                  `t5`.`discount_order_rate_tried` - 1.0
+                ),
+                NULLIF(
+                  (
+                    `t5`.`discount_order_rate_trials` - TRY_DIVIDE(`t5`.`discount_order_rate_squares`, NULLIF(`t5`.`discount_order_rate_trials`, 0.0))
+                  ) - (
+                    `t5`.`discount_order_rate_tried` - 1.0
+                  ),
+                  0.0
+                )
+              ),
+              0.09090909090909091
+            ),
+            0.004975124378109453
+          )
+        ) - 1.0,
+        2.0
+      ),
+      0
+    ) AS BIGINT) AS DOUBLE) AS `discount_order_rate_strength`
+  FROM (
+    SELECT
+      SUM(
+        LEAST(
+          COALESCE(
+            TRY_DIVIDE(`t3`.`orders_in_all` * `t3`.`taken_off`, NULLIF(`t3`.`list_price`, 0.0)),
+            0.0
+          ),
+          IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+        )
+      ) AS `discount_share_hits`,
+      SUM(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)) AS `discount_share_trials`,
+      SUM(
+        IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0) * IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+      ) AS `discount_share_squares`,
+      SUM(
+        TRY_DIVIDE(
+          LEAST(
+            COALESCE(
+              TRY_DIVIDE(`t3`.`orders_in_all` * `t3`.`taken_off`, NULLIF(`t3`.`list_price`, 0.0)),
+              0.0
+            ),
+            IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+          ) * LEAST(
+            COALESCE(
+              TRY_DIVIDE(`t3`.`orders_in_all` * `t3`.`taken_off`, NULLIF(`t3`.`list_price`, 0.0)),
+              0.0
+            ),
+            IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0)
+          ),
+          NULLIF(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0), 0.0)
+        )
+      ) AS `discount_share_spread`,
+      CAST(COALESCE(SUM(CAST(IF(`t3`.`list_price` > 0, `t3`.`orders_in_all`, 0.0) > 0 AS BIGINT)), 0) AS DOUBLE) AS `discount_share_tried`,
+      SUM(LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`)) AS `discount_order_rate_hits`,
+      SUM(`t3`.`orders_in_all`) AS `discount_order_rate_trials`,
+      SUM(`t3`.`orders_in_all` * `t3`.`orders_in_all`) AS `discount_order_rate_squares`,
+      SUM(
+        TRY_DIVIDE(
+          LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`) * LEAST(`t3`.`discounted_orders`, `t3`.`orders_in_all`),
+          NULLIF(`t3`.`orders_in_all`, 0.0)
+        )
+      ) AS `discount_order_rate_spread`,
+      CAST(COALESCE(SUM(CAST(`t3`.`orders_in_all` > 0 AS BIGINT)), 0) AS DOUBLE) AS `discount_order_rate_tried`
+    FROM `t2` AS `t3`
+  ) AS `t5`
+) AS `t7`
