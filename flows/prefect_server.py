@@ -91,6 +91,7 @@ def explaining_prefect() -> Iterator[None]:
 def import_what_runs_need() -> None:
     """The slow imports, made while the server starts on the other core."""
     import evidently  # noqa: F401
+    import ibis.backends.duckdb  # noqa: F401
     import mlflow  # noqa: F401
     import sklearn.cluster  # noqa: F401
     import tea_tasting  # noqa: F401

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Literal
 
@@ -341,7 +342,7 @@ def check_required(source: Source, columns: Iterable[str]) -> None:
     """
     have = {name.lower(): name for name in columns}
     for target in ("occurred_at", "kind", "event_id"):
-        used = columns_used(source.columns[target]) if target in source.columns else set()
+        used = columns_used(source.columns[target]) if target in source.columns else frozenset()
         if used and not any(name.lower() in have for name in used):
             raise MissingColumn(
                 f"sources.{source.name}: column '{min(used)}' (for {target}) not found; "
@@ -349,13 +350,12 @@ def check_required(source: Source, columns: Iterable[str]) -> None:
             )
 
 
-def columns_used(expression: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def columns_used(expression: str) -> frozenset[str]:
     """The names of the columns that an expression reads."""
-    lambdas = {
-        name.name for scope in parse_expression(expression).find_all(exp.Lambda) for name in scope.expressions
-    }
-    found = parse_expression(expression).find_all(exp.Column)
-    return {column.parts[0].name for column in found} - lambdas
+    tree = parse_expression(expression)
+    lambdas = {name.name for scope in tree.find_all(exp.Lambda) for name in scope.expressions}
+    return frozenset(column.parts[0].name for column in tree.find_all(exp.Column)) - lambdas
 
 
 def _mapped(column: Column, source: Source, given: str) -> MappedColumn:

@@ -150,8 +150,10 @@ def fetch_rows(table: ibis.Table, *, batch: int = _BATCH) -> pyarrow.RecordBatch
 
 def keep_rows(rows: ibis.Table) -> ibis.Table:
     """The rows computed once and kept in the engine, which spills them to disk where they are many."""
-    # Caching, unlike executing, does not tell Spark about tables in memory by itself.
-    ibis.get_backend(rows)._run_pre_execute_hooks(rows)
+    engine = ibis.get_backend(rows)
+    if engine.name == "pyspark":
+        # Caching, unlike executing, does not tell Spark about tables in memory by itself.
+        engine._run_pre_execute_hooks(rows)
     return rows.cache()
 
 

@@ -87,6 +87,8 @@ class Lake:
     schema_version: int = SCHEMA_VERSION
     _analytics: Any = None
     _runs: pyarrow.Table | None = None
+    # Reading a table's log costs more than many a question to the table.
+    _opened: dict[str, DeltaTable] = field(default_factory=dict)
 
     @property
     def root(self) -> str:
@@ -133,11 +135,15 @@ class Lake:
             )
         return self.engine.read_parquet(files, union_by_name=True, hive_partitioning=False)
 
-    def relation(self, name: str, *, months: Collection[int] | None = None) -> str:
-        """The table as a name that stands in SQL for DuckDB."""
+    def stored(self, name: str, *, months: Collection[int] | None = None) -> str:
+        """The table as it was written, events under their customers' former names, as a name that stands in SQL."""
         # A table without files has the name of its schema before its own.
         parts = self._read(name, months=months).get_name().split(".")
-        source = ".".join(quote_name(part) for part in parts)
+        return ".".join(quote_name(part) for part in parts)
+
+    def relation(self, name: str, *, months: Collection[int] | None = None) -> str:
+        """The table as this reader sees it, as a name or a query that stands in SQL for DuckDB."""
+        source = self.stored(name, months=months)
         if name != "events" or not self.has("renames"):
             return source
         return (
@@ -167,7 +173,10 @@ class Lake:
             raise LookupError(
                 f"the lake at {self.root} has no table '{name}' yet; run `segmentwerk ingest` first"
             )
-        return DeltaTable(self.uri(name), version=self.versions[name])
+        opened = self._opened.get(name)
+        if opened is None or opened.version() != self.versions[name]:
+            opened = self._opened[name] = DeltaTable(self.uri(name), version=self.versions[name])
+        return opened
 
     def append(self, name: str, rows: Rows, *, batches: Iterable[str] = ()) -> None:
         """Add rows to a table, streamed; the table is created with the rows' own schema where it is missing.
@@ -216,7 +225,8 @@ class Lake:
             configuration=TABLE_CONFIGURATION, writer_properties=WRITING, name=name,
             commit_properties=CommitProperties(app_transactions=[Transaction(b, self.attempt) for b in written]),
         )  # fmt: skip
-        self.versions[name] = DeltaTable(uri).version()
+        self._opened[name] = DeltaTable(uri)
+        self.versions[name] = self._opened[name].version()
 
     def remove_customers(self, name: str, people: pyarrow.Table) -> int:
         """Delete the rows of some customers (`customer_id`), and say how many there were.
@@ -388,13 +398,13 @@ def write_lake(home: str, *, engine: EngineSettings = EngineSettings()) -> Itera
 def _undo_unfinished(lake: Lake) -> None:
     """Restore every table to the version the last finished run names; drop tables it does not know."""
     for name in _tables_on_disk(lake):
-        delta = DeltaTable(lake.uri(name))
+        delta = lake._opened[name] = DeltaTable(lake.uri(name))
         lake.attempt = max(lake.attempt, 1 + (delta.transaction_version(_RUN_COUNTER) or 0))
         visible = lake.versions.get(name)
         if visible is None:
             delta.delete()
         else:
-            lake.versions[name] = restore_version(lake.uri(name), visible)
+            lake.versions[name] = restore_version(delta, visible)
 
 
 def _finish_erasure(lake: Lake) -> None:

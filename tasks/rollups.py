@@ -98,8 +98,11 @@ def _combine_renamed(lake: Lake, stored: Rollups) -> Rollups:
     if not lake.has("renames"):
         return stored
     renames = lake.table("renames", engine=lake.analytics)
-    names = ibis.union(
-        renames.select(customer_id="old_customer_id"), renames.select("customer_id"), distinct=True
+    # Few customers are renamed, and factors read a rollup more than once.
+    names = keep_rows(
+        ibis.union(
+            renames.select(customer_id="old_customer_id"), renames.select("customer_id"), distinct=True
+        )
     )
     theirs = {
         name: use_present_names(getattr(stored, name).semi_join(names, "customer_id"), renames)
@@ -110,7 +113,7 @@ def _combine_renamed(lake: Lake, stored: Rollups) -> Rollups:
         **{
             name: ibis.union(
                 rows.anti_join(names, "customer_id"),
-                getattr(joined, name).select(rows.columns).cast(rows.schema()),
+                keep_rows(getattr(joined, name).select(rows.columns).cast(rows.schema())),
             )
             for name in _ROLLUPS
             for rows in [getattr(stored, name)]

@@ -43,12 +43,12 @@ class Log:
         return sum(version < self.newest_checkpoint for version in self.entries)
 
 
-def restore_version(uri: str, version: int) -> int:
-    """Make the table what it was."""
-    delta = DeltaTable(uri)
-    if delta.version() != version:
-        delta.restore(version)
-    return DeltaTable(uri).version()
+def restore_version(delta: DeltaTable, version: int) -> int:
+    """Make the table what it was; the version that it has then."""
+    if delta.version() == version:
+        return version
+    delta.restore(version)
+    return DeltaTable(delta.table_uri).version()
 
 
 def purge_table(uri: str) -> int:
