@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from flows.prefect_server import import_what_runs_need, start_server
 from models.simulation.shop import Shop, simulate_shop
 from tasks.progress import Stopwatch, plan, report
+from tasks.pseudonyms import KEY_FILE, make_key
 from tasks.simulated_shop import write_config, write_delivery, write_truth
 
 WEEKS = 3
@@ -20,6 +22,8 @@ MARKER = "truth.json"
 
 def run_demo(*, folder: Path, customers: int, seed: int) -> dict[str, Any]:
     """Simulate, deliver and run three weeks; what is returned is shown by the command line.
+
+    The same seed gives the same shop, under the same pseudonyms.
 
     Raises:
         ValueError: `folder` holds something that is not a demo.
@@ -41,6 +45,9 @@ def run_demo(*, folder: Path, customers: int, seed: int) -> dict[str, Any]:
         )
         config = write_config(folder)
         write_truth(shop, folder / MARKER)
+        # Models draw customers in the order of their pseudonyms: under a key of its own each time, the same shop would
+        # come out as other segments. Nobody real stands behind it.
+        make_key(str(folder / "var"), hashlib.sha256(f"demo {seed}".encode()).hexdigest())
         report("starting Prefect")
         import_what_runs_need()
         server.join()
@@ -75,8 +82,8 @@ def _clear(folder: Path) -> None:
             folder / "var" / "reports",
         ):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (folder / "var").glob("mlflow.db*"):
-            path.unlink()
+        for path in [*(folder / "var").glob("mlflow.db*"), folder / "var" / KEY_FILE]:
+            path.unlink(missing_ok=True)
 
 
 def _describe(shop: Shop) -> str:

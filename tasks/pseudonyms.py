@@ -38,10 +38,7 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
         raise ValueError("SEGMENTWERK_PSEUDONYM_KEY is not set; a home on a URI needs it in the environment")
     file = Path(home) / KEY_FILE
     if not file.exists():
-        make_home(file.parent)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            out.write(secrets.token_hex(32))
+        make_key(home, secrets.token_hex(32))
         report(f"made a pseudonymisation key in {file}; set SEGMENTWERK_PSEUDONYM_KEY to use your own")
     _check_rights(file)
     key = file.read_text(encoding="ascii").strip()
@@ -49,6 +46,19 @@ def read_secret(home: str, configured: SecretStr | None) -> bytes:
         raise KeyFileError(f"{file} is empty; bring it back from a backup, else every customer is a stranger")
     keep_secret(key)
     return key.encode()
+
+
+def make_key(home: str, key: str) -> None:
+    """Keep a pseudonymisation key in `home`, for nobody else to read.
+
+    Raises:
+        FileExistsError: there is one; what is known under it would be lost.
+    """
+    file = Path(home) / KEY_FILE
+    make_home(file.parent)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(key)
 
 
 def _check_rights(file: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.home import make_home
 from tasks.lake import open_lake, write_lake
-from tasks.pseudonyms import KeyFileError, read_secret
+from tasks.pseudonyms import KeyFileError, make_key, read_secret
 from tasks.registry import open_registry
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights are the folder's own matter here")
@@ -65,6 +65,14 @@ def test_a_key_others_may_read_is_refused_with_the_remedy(tmp_path: Path, mode: 
     assert key.decode() not in str(caught.value)
     file.chmod(0o600)
     assert read_secret(str(tmp_path), None) == key
+
+
+def test_a_known_key_is_taken_and_never_written_over(tmp_path: Path) -> None:
+    make_key(str(tmp_path / "var"), "known")
+    assert read_rights(tmp_path / "var" / "pseudonym.key") == 0o600
+    with pytest.raises(FileExistsError):
+        make_key(str(tmp_path / "var"), "another")
+    assert read_secret(str(tmp_path / "var"), None) == b"known"
 
 
 def test_an_empty_key_is_no_key(tmp_path: Path) -> None:
