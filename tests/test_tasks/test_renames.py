@@ -9,6 +9,7 @@ import pytest
 from test_ingestion import shop, write_csv
 
 from models.keys import IdentitySettings
+from models.mapping import Source
 from models.rollups import KEYS, roll_up
 from tasks.ingestion import ingest_sources
 from tasks.intake import Intake
@@ -25,13 +26,17 @@ TABLES = {
 }
 
 
+def shop_with_orders() -> Source:
+    """A source whose events have order numbers."""
+    return shop(columns={"event_id": "id", "occurred_at": "ts", "kind": "kind", "value": "amount",
+                         "order_id": "'o' || (id::bigint % 7)"})  # fmt: skip
+
+
 def take_in(folder: Path, *, max_people: int = 20) -> Intake:
     """Ingest and roll up, as a run does."""
     rules = ShopRules(secret=b"secret", identity=IdentitySettings(max_people_per_key=max_people))
-    source = shop(columns={"event_id": "id", "occurred_at": "ts", "kind": "kind", "value": "amount",
-                           "order_id": "'o' || (id::bigint % 7)"})  # fmt: skip
     with write_lake(str(folder / "var")) as lake:
-        intake = ingest_sources.fn(lake, (source,), base=str(folder), rules=rules)
+        intake = ingest_sources.fn(lake, (shop_with_orders(),), base=str(folder), rules=rules)
         update_rollups.fn(lake, intake.changes, timezone="UTC")
         lake.commit(begin_run("ingest", date(2026, 6, 1)), intake.to_dict())
     return intake
