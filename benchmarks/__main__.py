@@ -178,8 +178,8 @@ def _show_incremental(folder: Path, options: argparse.Namespace, out: Console) -
 def _show_features(folder: Path, options: argparse.Namespace, out: Console) -> None:
     contest = _contest(folder, options, out, rows=options.feature_events)
     if contest.reasons:
-        out.print(f"{'; '.join(contest.reasons)}; so all once more with a tenth of the events")
-        _contest(folder, options, out, rows=max(options.feature_events // 10, 1))
+        out.print(f"{'; '.join(contest.reasons)}; so all once more with two fifths of the events")
+        _contest(folder, options, out, rows=max(options.feature_events * 2 // 5, 1))
 
 
 def _contest(folder: Path, options: argparse.Namespace, out: Console, *, rows: int) -> Contest:
