@@ -1,7 +1,7 @@
 """How a command runs: its work with progress on standard error, its result on standard output, its exit code.
 
 Everything slow is imported by the work itself. What has been imported then stays to the end, so the collector of
-garbage is told to leave it alone: it would look through all of it several times a run.
+garbage is told to leave it alone: it would look through all of it whenever it looks through everything.
 """
 
 from __future__ import annotations

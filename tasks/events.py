@@ -47,7 +47,7 @@ def add_events(lake: Lake, intake: Intake, *, timezone: str, batches: Collection
 
 
 def _mark(source: str, event_id: str) -> str:
-    # Splitting every id costs twice the search for the few that are repeats.
+    # To look for the few repeats costs less than to split every id.
     first = f"split_part({event_id}, '{_REPEAT}', 1)"
     return f"hash({source}, CASE WHEN contains({event_id}, '{_REPEAT}') THEN {first} ELSE {event_id} END)"
 

@@ -45,10 +45,9 @@ class Log:
 
 def restore_version(delta: DeltaTable, version: int) -> int:
     """Make the table what it was; the version that it has then."""
-    if delta.version() == version:
-        return version
-    delta.restore(version)
-    return DeltaTable(delta.table_uri).version()
+    if delta.version() != version:
+        delta.restore(version)
+    return delta.version()
 
 
 def purge_table(uri: str) -> int:
